@@ -1,0 +1,2 @@
+//! Wire protocols as pure functions: no IO, no clock, no async.
+pub mod scim;

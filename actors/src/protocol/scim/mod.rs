@@ -1,0 +1,11 @@
+//! SCIM 2.0 (RFC 7643, RFC 7644) over JSON values, driven by schemas.
+//!
+//! A resource is a JSON object ([`Object`]) whose keys are spelled as its schema spells them.
+//! `resource` brings what a client sends into that form; everything behind it may rely on it.
+pub mod error;
+pub mod schema;
+
+pub use error::{ScimError, ScimType};
+
+/// A JSON object: the attributes of a resource or of one complex value.
+pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,2 @@
+//! Ceven.
+fn main() {}

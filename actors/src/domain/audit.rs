@@ -1,0 +1,141 @@
+//! The audit log: one chain an organization, which anyone can verify with a SHA-256 and a JSON parser.
+//!
+//! Rules of the chain:
+//! 1. `seq` counts from 1 without gaps.
+//! 2. `hash` is the lower-case hex SHA-256 of the RFC 8785 (JCS) form of the line without `hash`.
+//! 3. `prev_hash` is the `hash` of the line before; 64 zeros in the first.
+//! 4. A line is exported in its RFC 8785 form, byte for byte, so a changed escape or space is found too.
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{
+    caller::{Caller, Stamp},
+    token::Digest,
+};
+use crate::clock::rfc3339;
+
+mod verify;
+pub use verify::{Report, Verifier};
+
+/// `mode` of every entry that a server working for real people writes.
+const MODE: &str = "live";
+
+/// Where an organization's log stands: the guard of the next write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Units written so far.
+    pub seq: u64,
+    /// Entries written so far.
+    pub audit_seq: u64,
+    /// Hash of the last entry; zeros before the first.
+    pub hash: Digest,
+}
+
+/// An entry before it has its place in the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// `noun.verb`.
+    pub action: &'static str,
+    /// Type of the resource: `User`, `Group`, `ScimToken`, …
+    pub resource_type: &'static str,
+    /// Its id.
+    pub resource_id: String,
+    /// State before; `null` for something new.
+    pub before: Value,
+    /// State after; `null` for something gone.
+    pub after: Value,
+}
+
+/// An entry in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// Its id.
+    pub id: Uuid,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// `noun.verb`.
+    pub action: &'static str,
+    /// Who did it.
+    pub actor_id: String,
+    /// Type of the resource.
+    pub resource_type: &'static str,
+    /// Its id.
+    pub resource_id: String,
+    /// Its hash.
+    pub hash: Digest,
+    /// The exported line, without line feed.
+    pub line: Box<str>,
+}
+
+/// Gives drafts their places after `head`, in order. Returns the entries and the head after them;
+/// `head.seq` stays as it is, because a unit counts once however many entries it has.
+pub fn seal(
+    head: Head,
+    organization: &str,
+    caller: &Caller,
+    stamp: Stamp,
+    drafts: Vec<Draft>,
+) -> (Vec<Entry>, Head) {
+    let mut head = head;
+    let entries = drafts
+        .into_iter()
+        .enumerate()
+        .map(|(index, draft)| {
+            let id = Uuid::from_u128(stamp.entry_id.as_u128().wrapping_add(index as u128));
+            let entry = seal_one(head, organization, caller, stamp.at_ms, id, draft);
+            head.audit_seq = entry.seq;
+            head.hash = entry.hash;
+            entry
+        })
+        .collect();
+    (entries, head)
+}
+
+fn seal_one(head: Head, organization: &str, caller: &Caller, at_ms: i64, id: Uuid, draft: Draft) -> Entry {
+    let seq = head.audit_seq + 1; // (1)
+    let mut line = json!({
+        "seq": seq,
+        "id": id,
+        "org": organization,
+        "at": rfc3339(at_ms),
+        "mode": MODE,
+        "actor": caller.actor,
+        "ip": caller.ip,
+        "request_id": caller.request_id,
+        "action": draft.action,
+        "resource": { "type": draft.resource_type, "id": draft.resource_id },
+        "before": draft.before,
+        "after": draft.after,
+        "prev_hash": hex(&head.hash), // (3)
+    });
+    let hash: Digest = Sha256::digest(canonical(&line)).into(); // (2)
+    line["hash"] = hex(&hash).into();
+    Entry {
+        seq,
+        id,
+        at_ms,
+        action: draft.action,
+        actor_id: caller.actor.id.clone(),
+        resource_type: draft.resource_type,
+        resource_id: draft.resource_id,
+        hash,
+        line: canonical(&line).into(), // (4)
+    }
+}
+
+/// RFC 8785 form. Numbers are IEEE doubles there, so an integer beyond 2^53 is written as the double next to it.
+fn canonical(value: &Value) -> String {
+    serde_json_canonicalizer::to_string(value).unwrap_or_else(|_| value.to_string())
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

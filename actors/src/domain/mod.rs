@@ -1,0 +1,9 @@
+//! What an organization is made of, and how it changes: pure values.
+pub mod audit;
+pub mod caller;
+pub mod change;
+pub mod group;
+pub mod id;
+pub mod role;
+pub mod token;
+pub mod user;

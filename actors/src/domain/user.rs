@@ -1,0 +1,105 @@
+//! A user as an organization holds it.
+use serde_json::Value;
+
+use super::{
+    id::UserId,
+    role::{Roles, resolve_roles},
+};
+use crate::protocol::scim::{Object, ScimError, ScimType};
+
+/// One person. The columns repeat what look-ups and decisions need; [`User::attributes`] is the truth
+/// for everything a client may read or write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Never changes, never used again.
+    pub id: UserId,
+    /// Name at sign-in; unique without case among users that are not deleted.
+    pub user_name: Box<str>,
+    /// The client's own id (Okta's `00u…`); unique with case among users that are not deleted.
+    pub external_id: Option<Box<str>>,
+    /// False: no session, no token, no access.
+    pub active: bool,
+    /// True after a SCIM DELETE: hidden, and restored when the same person comes back.
+    pub deleted: bool,
+    /// What `roles` resolves to.
+    pub roles: Roles,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+    /// Milliseconds since 1970.
+    pub modified_ms: i64,
+    /// JSON text of a SCIM object without `id`, `meta` and `groups`. Text, because it takes a quarter
+    /// of the memory of a tree and most answers copy it as it is.
+    pub attributes: Box<str>,
+}
+
+impl User {
+    /// Builds a user from normalised attributes; resolves `roles`, and makes `active` explicit (default: true).
+    ///
+    /// # Errors
+    /// 400 `invalidValue` for a missing `userName` or an unknown role.
+    pub fn from_attributes(
+        id: UserId,
+        created_ms: i64,
+        modified_ms: i64,
+        mut attributes: Object,
+    ) -> Result<Self, ScimError> {
+        let roles = resolve_roles(&mut attributes)?;
+        let active = attributes.get("active").and_then(Value::as_bool).unwrap_or(true);
+        attributes.insert("active".into(), active.into());
+        let text = |name: &str| attributes.get(name).and_then(Value::as_str).map(Box::<str>::from);
+        let user_name = text("userName")
+            .ok_or_else(|| ScimError::bad(ScimType::InvalidValue, "userName is required."))?;
+        let external_id = text("externalId");
+        Ok(Self {
+            id,
+            user_name,
+            external_id,
+            active,
+            deleted: false,
+            roles,
+            created_ms,
+            modified_ms,
+            attributes: to_text(&attributes),
+        })
+    }
+
+    /// The attributes as an object.
+    pub fn object(&self) -> Object {
+        from_text(&self.attributes)
+    }
+
+    /// A copy with other attributes, changed at `now_ms`.
+    ///
+    /// # Errors
+    /// As [`User::from_attributes`].
+    pub fn with(&self, attributes: Object, now_ms: i64) -> Result<Self, ScimError> {
+        Self::from_attributes(self.id, self.created_ms, now_ms, attributes)
+    }
+
+    /// The name to show: `displayName`, or the user name.
+    pub fn display(&self) -> String {
+        match self.object().remove("displayName") {
+            Some(Value::String(name)) => name,
+            _ => self.user_name.to_string(),
+        }
+    }
+
+    /// The key of the user-name index: SCIM compares `userName` without case (RFC 7643 §4.1.1).
+    pub fn name_key(&self) -> Box<str> {
+        name_key(&self.user_name)
+    }
+}
+
+/// Lower-case form under which names are looked up.
+pub fn name_key(name: &str) -> Box<str> {
+    name.to_lowercase().into()
+}
+
+pub(crate) fn to_text(attributes: &Object) -> Box<str> {
+    Value::Object(attributes.clone()).to_string().into()
+}
+
+/// Text that this crate wrote itself; anything else reads as an empty object.
+pub(crate) fn from_text(text: &str) -> Object {
+    serde_json::from_str(text).unwrap_or_default()
+}

@@ -3,6 +3,8 @@
 //! A resource is a JSON object ([`Object`]) whose keys are spelled as its schema spells them.
 //! `resource` brings what a client sends into that form; everything behind it may rely on it.
 pub mod error;
+pub mod filter;
+pub mod path;
 pub mod schema;
 
 pub use error::{ScimError, ScimType};

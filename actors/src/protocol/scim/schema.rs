@@ -118,3 +118,195 @@ pub struct ResourceType {
     /// Whether SCIM clients may create, change and delete it.
     pub writable: bool,
 }
+
+mod group;
+mod role;
+mod user;
+
+pub use group::GROUP;
+pub use role::ROLE;
+pub use user::{ENTERPRISE_USER, USER};
+
+/// Users.
+pub static USER_TYPE: ResourceType = ResourceType {
+    name: "User",
+    endpoint: "/Users",
+    description: "A person of the organization.",
+    schema: &USER,
+    extensions: &[&ENTERPRISE_USER],
+    writable: true,
+};
+
+/// Groups.
+pub static GROUP_TYPE: ResourceType = ResourceType {
+    name: "Group",
+    endpoint: "/Groups",
+    description: "A named set of users.",
+    schema: &GROUP,
+    extensions: &[],
+    writable: true,
+};
+
+/// Roles, in the shape in which Okta discovers entitlements.
+pub static ROLE_TYPE: ResourceType = ResourceType {
+    name: "Role",
+    endpoint: "/Roles",
+    description: "A role that a user can have in Ceven.",
+    schema: &ROLE,
+    extensions: &[],
+    writable: false,
+};
+
+/// Every resource type.
+pub static RESOURCE_TYPES: [&ResourceType; 3] = [&USER_TYPE, &GROUP_TYPE, &ROLE_TYPE];
+
+/// Attributes that every resource has without its schema saying so (RFC 7643 §3.1).
+pub static COMMON: &[Attribute] = &[
+    Attribute::reference("schemas", "URNs of the schemas that the resource uses.", &["uri"])
+        .many()
+        .returned(Returned::Always),
+    Attribute::text("id", "Id of the resource.").exact().read_only().returned(Returned::Always),
+    Attribute::text("externalId", "Id that the client gave the resource.").exact(),
+    Attribute::complex("meta", "What the server notes about the resource.", META).read_only(),
+];
+
+const META: &[Attribute] = &[
+    Attribute::text("resourceType", "Name of the resource type.").exact().read_only(),
+    Attribute::new("created", Kind::DateTime, "When it was made.").read_only(),
+    Attribute::new("lastModified", Kind::DateTime, "When it last changed.").read_only(),
+    Attribute::reference("location", "Its address.", &["uri"]).read_only(),
+];
+
+/// Sub-attributes of a custom extension are not described: nothing is known of them but their values.
+static CUSTOM: Attribute = Attribute::complex("custom", "An extension that the client brought along.", &[]);
+
+/// An attribute found by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located {
+    /// Key of the extension object that holds it; none for the top level.
+    pub extension: Option<&'static str>,
+    /// The attribute.
+    pub attribute: &'static Attribute,
+}
+
+impl Attribute {
+    const fn new(name: &'static str, kind: Kind, description: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            multi_valued: false,
+            description,
+            required: false,
+            case_exact: false,
+            mutability: Mutability::ReadWrite,
+            returned: Returned::Default,
+            uniqueness: Uniqueness::None,
+            canonical_values: &[],
+            reference_types: &[],
+            sub_attributes: &[],
+        }
+    }
+
+    const fn text(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, Kind::String, description)
+    }
+
+    const fn boolean(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, Kind::Boolean, description)
+    }
+
+    const fn reference(
+        name: &'static str,
+        description: &'static str,
+        types: &'static [&'static str],
+    ) -> Self {
+        Self { reference_types: types, case_exact: true, ..Self::new(name, Kind::Reference, description) }
+    }
+
+    const fn complex(
+        name: &'static str,
+        description: &'static str,
+        sub_attributes: &'static [Attribute],
+    ) -> Self {
+        Self { sub_attributes, ..Self::new(name, Kind::Complex, description) }
+    }
+
+    const fn many(self) -> Self {
+        Self { multi_valued: true, ..self }
+    }
+
+    const fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    const fn exact(self) -> Self {
+        Self { case_exact: true, ..self }
+    }
+
+    const fn unique(self) -> Self {
+        Self { uniqueness: Uniqueness::Server, ..self }
+    }
+
+    const fn read_only(self) -> Self {
+        Self { mutability: Mutability::ReadOnly, ..self }
+    }
+
+    const fn immutable(self) -> Self {
+        Self { mutability: Mutability::Immutable, ..self }
+    }
+
+    const fn returned(self, returned: Returned) -> Self {
+        Self { returned, ..self }
+    }
+
+    const fn canonical(self, canonical_values: &'static [&'static str]) -> Self {
+        Self { canonical_values, ..self }
+    }
+
+    /// A sub-attribute by name, without case (RFC 7643 §2.1).
+    pub fn sub_attribute(&self, name: &str) -> Option<&'static Attribute> {
+        find(self.sub_attributes, name)
+    }
+
+    /// Whether this is the stand-in for an extension that no schema describes.
+    pub fn is_custom(&self) -> bool {
+        std::ptr::eq(self, &CUSTOM)
+    }
+}
+
+impl ResourceType {
+    /// Finds an attribute, without case, by its name and perhaps the URN of its schema.
+    pub fn attribute(&self, schema: Option<&str>, name: &str) -> Option<Located> {
+        let top = |attributes| find(attributes, name).map(|attribute| Located { extension: None, attribute });
+        match schema {
+            None => top(COMMON).or_else(|| top(self.schema.attributes)),
+            Some(urn) if urn.eq_ignore_ascii_case(self.schema.id) => {
+                top(COMMON).or_else(|| top(self.schema.attributes))
+            }
+            Some(urn) => {
+                let extension = self.extension(urn)?;
+                find(extension.attributes, name)
+                    .map(|attribute| Located { extension: Some(extension.id), attribute })
+            }
+        }
+    }
+
+    /// A known extension by its URN, without case.
+    pub fn extension(&self, urn: &str) -> Option<&'static Schema> {
+        self.extensions.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).copied()
+    }
+
+    /// What stands for a custom extension, whose values are kept as they come.
+    pub fn custom() -> &'static Attribute {
+        &CUSTOM
+    }
+}
+
+/// Whether a key names a schema rather than an attribute.
+pub fn is_urn(key: &str) -> bool {
+    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
+}
+
+fn find(attributes: &'static [Attribute], name: &str) -> Option<&'static Attribute> {
+    attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+}

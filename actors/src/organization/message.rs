@@ -1,0 +1,205 @@
+//! Every sentence an organization understands, and every answer it gives.
+use std::sync::Arc;
+
+use ractor::RpcReplyPort;
+
+use super::state::Snapshot;
+use crate::{
+    domain::{
+        caller::{Caller, Stamp},
+        id::{AdminId, GroupId, TokenId, UserId},
+        token::{Admin, Token},
+    },
+    ports::{Loaded, StoreError},
+    protocol::scim::{Object, ScimError, patch::Operation},
+};
+
+/// What can be asked of an organization. Resources come normalised (`protocol::scim::resource`).
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// SCIM POST: creates a user, or restores the inactive one with the same external id or user name.
+    CreateUser {
+        /// Normalised attributes.
+        attributes: Object,
+    },
+    /// SCIM PUT. `active` and `roles` stay as they are when the body does not mention them: a console's
+    /// promotion survives the next push, and no push brings a leaver back by silence.
+    ReplaceUser {
+        /// Whose.
+        id: UserId,
+        /// Normalised attributes.
+        attributes: Object,
+        /// Whether the body mentioned `roles` (an empty array clears them).
+        mentions_roles: bool,
+    },
+    /// SCIM PATCH, atomic.
+    PatchUser {
+        /// Whose.
+        id: UserId,
+        /// Parsed operations, in order.
+        operations: Vec<Operation>,
+    },
+    /// SCIM DELETE: deactivates, hides, and drops memberships and roles.
+    DeleteUser {
+        /// Whose.
+        id: UserId,
+    },
+    /// SCIM POST.
+    CreateGroup {
+        /// Normalised attributes without `members`.
+        attributes: Object,
+        /// Ids as the client wrote them.
+        members: Vec<String>,
+    },
+    /// SCIM PUT; absent members are no members (RFC 7644 §3.5.1).
+    ReplaceGroup {
+        /// Which.
+        id: GroupId,
+        /// Normalised attributes without `members`.
+        attributes: Object,
+        /// Ids as the client wrote them.
+        members: Vec<String>,
+    },
+    /// SCIM PATCH, atomic.
+    PatchGroup {
+        /// Which.
+        id: GroupId,
+        /// Parsed operations, in order.
+        operations: Vec<Operation>,
+    },
+    /// SCIM DELETE.
+    DeleteGroup {
+        /// Which.
+        id: GroupId,
+    },
+    /// A new token; its record is made outside, where argon2id may take its time.
+    MintToken {
+        /// The record.
+        token: Arc<Token>,
+    },
+    /// A successor for a token, which itself ends after an overlap.
+    RotateToken {
+        /// The token to end.
+        id: TokenId,
+        /// The successor.
+        token: Arc<Token>,
+        /// When the old one ends, in milliseconds since 1970.
+        ends_ms: i64,
+    },
+    /// Ends a token at once.
+    RevokeToken {
+        /// Which.
+        id: TokenId,
+    },
+    /// A local break-glass admin.
+    CreateAdmin {
+        /// The record.
+        admin: Arc<Admin>,
+    },
+}
+
+/// What a command led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The user is so now; `created` also when it was restored.
+    User {
+        /// Whose.
+        id: UserId,
+        /// Whether SCIM answers 201.
+        created: bool,
+    },
+    /// The group is so now.
+    Group {
+        /// Which.
+        id: GroupId,
+        /// Whether SCIM answers 201.
+        created: bool,
+    },
+    /// The resource is gone.
+    Deleted,
+    /// The token is so now.
+    Token(TokenId),
+    /// The admin is so now.
+    Admin(AdminId),
+}
+
+/// An answer and the durable state it can be read from.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// State with the command in it.
+    pub snapshot: Arc<Snapshot>,
+    /// What it led to.
+    pub answer: Answer,
+}
+
+/// Why an organization refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrganizationError {
+    /// No such resource in this organization.
+    #[error("{resource} {id} was not found")]
+    NotFound {
+        /// Its type.
+        resource: &'static str,
+        /// Its id, as asked for.
+        id: String,
+    },
+    /// A unique value is taken; the sentence says which.
+    #[error("{0}")]
+    Conflict(String),
+    /// The command makes no sense; the protocol's error says why.
+    #[error(transparent)]
+    Invalid(#[from] ScimError),
+    /// The caller's right is gone.
+    #[error("the caller's right has been withdrawn")]
+    Forbidden,
+    /// Too many commands are waiting.
+    #[error("too many requests are waiting")]
+    Busy,
+    /// Not now: the store is away, or the organization is being restarted.
+    #[error("not available at the moment")]
+    Unavailable,
+}
+
+/// Where an answer goes.
+pub type Reply<T> = RpcReplyPort<Result<T, OrganizationError>>;
+
+/// What arrives in the mailbox.
+#[derive(Debug)]
+pub enum Message {
+    /// A command.
+    Execute {
+        /// What.
+        command: Command,
+        /// Who.
+        caller: Caller,
+        /// When, with the ids it may use.
+        stamp: Stamp,
+        /// To whom.
+        reply: Reply<Answered>,
+    },
+    /// State no older than unit `seq`.
+    Read {
+        /// At least this unit.
+        seq: u64,
+        /// To whom.
+        reply: Reply<Arc<Snapshot>>,
+    },
+    /// What became of a unit.
+    Written {
+        /// Generation of the staging it belongs to.
+        generation: u64,
+        /// Its number.
+        seq: u64,
+        /// What became of it.
+        outcome: Result<(), StoreError>,
+    },
+    /// What the store has that this memory has not.
+    CaughtUp {
+        /// Generation that asked.
+        generation: u64,
+        /// What changed.
+        loaded: Result<Loaded, StoreError>,
+    },
+}
+
+impl ractor::Message for Message {}

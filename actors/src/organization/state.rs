@@ -1,0 +1,274 @@
+//! An organization's state as an immutable value: clones share everything that did not change, so a new
+//! state costs O(log n), and whoever holds one reads without a lock for as long as they like.
+use std::sync::Arc;
+
+use imbl::{GenericHashMap, OrdMap, OrdSet, shared_ptr::DefaultSharedPtr};
+
+use crate::{
+    domain::{
+        audit::Head,
+        change::Change,
+        group::Group,
+        id::{AdminId, GroupId, TokenId, UserId},
+        token::{Admin, Digest, Token},
+        user::{User, name_key},
+    },
+    ports::{Loaded, Profile},
+};
+
+type Map<K, V> = GenericHashMap<K, V, std::hash::RandomState, DefaultSharedPtr>;
+
+/// Everything an organization knows at one `seq`.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    profile: Arc<Profile>,
+    head: Head,
+    users: Map<UserId, Arc<User>>,
+    /// Ids of users that are not deleted, ascending: the order of lists, and a position in O(log n).
+    order: imbl::Vector<UserId>,
+    names: Map<Box<str>, UserId>,
+    external_ids: Map<Box<str>, UserId>,
+    /// Deleted users by the names they had, so that they are found when they come back.
+    former_names: Map<Box<str>, UserId>,
+    former_external_ids: Map<Box<str>, UserId>,
+    groups: OrdMap<GroupId, Arc<Group>>,
+    members: Map<GroupId, OrdSet<UserId>>,
+    memberships: Map<UserId, OrdSet<GroupId>>,
+    tokens: OrdMap<TokenId, Arc<Token>>,
+    digests: Map<Digest, TokenId>,
+    admins: OrdMap<AdminId, Arc<Admin>>,
+}
+
+impl Snapshot {
+    /// An organization before its first change.
+    pub fn new(profile: Profile) -> Self {
+        Self {
+            profile: Arc::new(profile),
+            head: Head::default(),
+            users: Map::default(),
+            order: imbl::Vector::new(),
+            names: Map::default(),
+            external_ids: Map::default(),
+            former_names: Map::default(),
+            former_external_ids: Map::default(),
+            groups: OrdMap::new(),
+            members: Map::default(),
+            memberships: Map::default(),
+            tokens: OrdMap::new(),
+            digests: Map::default(),
+            admins: OrdMap::new(),
+        }
+    }
+
+    /// State from what the store holds.
+    pub fn from_loaded(loaded: Loaded) -> Self {
+        let mut snapshot = Self::new(loaded.profile);
+        snapshot.catch_up(&loaded.changes, loaded.head);
+        snapshot
+    }
+
+    /// Applies what changed and moves to `head`. Users go first: a membership of a user that is not
+    /// there yet would be lost.
+    pub fn catch_up(&mut self, changes: &[Change], head: Head) {
+        let (users, rest): (Vec<_>, Vec<_>) = changes.iter().partition(|change| matches!(change, Change::User(_)));
+        let (groups, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|change| matches!(change, Change::Group(_)));
+        // Whoever gave a name up goes before whoever took it over.
+        for change in &users {
+            if let Change::User(user) = change {
+                self.forget(user.id);
+            }
+        }
+        users.into_iter().chain(groups).chain(rest).for_each(|change| self.apply(change));
+        self.head = head;
+    }
+
+    /// Applies one change. Once or twice makes no difference.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::User(user) => self.put_user(user),
+            Change::Group(group) => {
+                self.groups.insert(group.id, group.clone());
+            }
+            Change::GroupDeleted(id) => {
+                self.groups.remove(id);
+                for user in self.members.remove(id).unwrap_or_default() {
+                    self.set_membership(*id, user, false);
+                }
+            }
+            Change::Membership { group, user, present } => self.set_membership(*group, *user, *present),
+            Change::Token(token) => {
+                self.digests.insert(token.digest, token.id);
+                self.tokens.insert(token.id, token.clone());
+            }
+            Change::Admin(admin) => {
+                self.admins.insert(admin.id, admin.clone());
+            }
+        }
+    }
+
+    /// Takes a user's names out of the indexes, unless someone else holds them by now.
+    fn forget(&mut self, id: UserId) {
+        let Some(old) = self.users.get(&id).cloned() else { return };
+        let (names, external_ids) = self.indexes(old.deleted);
+        remove_own(names, &old.name_key(), id);
+        if let Some(external_id) = &old.external_id {
+            remove_own(external_ids, external_id, id);
+        }
+    }
+
+    fn put_user(&mut self, user: &Arc<User>) {
+        self.forget(user.id);
+        let (names, external_ids) = self.indexes(user.deleted);
+        names.insert(user.name_key(), user.id);
+        if let Some(external_id) = &user.external_id {
+            external_ids.insert(external_id.clone(), user.id);
+        }
+        match (self.order.binary_search(&user.id), user.deleted) {
+            (Err(position), false) => self.order.insert(position, user.id),
+            (Ok(position), true) => {
+                self.order.remove(position);
+            }
+            _ => {}
+        }
+        self.users.insert(user.id, user.clone());
+    }
+
+    fn indexes(&mut self, deleted: bool) -> (&mut Map<Box<str>, UserId>, &mut Map<Box<str>, UserId>) {
+        if deleted {
+            (&mut self.former_names, &mut self.former_external_ids)
+        } else {
+            (&mut self.names, &mut self.external_ids)
+        }
+    }
+
+    fn set_membership(&mut self, group: GroupId, user: UserId, present: bool) {
+        if present {
+            self.members.entry(group).or_default().insert(user);
+            self.memberships.entry(user).or_default().insert(group);
+        } else {
+            remove_pair(&mut self.members, group, &user);
+            remove_pair(&mut self.memberships, user, &group);
+        }
+    }
+
+    /// Moves to `head`: the last step of staging a unit.
+    pub(super) fn move_to(&mut self, head: Head) {
+        self.head = head;
+    }
+
+    /// What the organization is called.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Where its log stands.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// A user that is not deleted.
+    pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(&id).filter(|user| !user.deleted)
+    }
+
+    /// A user by name, without case.
+    pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
+        self.names.get(&*name_key(name)).and_then(|id| self.users.get(id))
+    }
+
+    /// A user by external id, with case.
+    pub fn user_by_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
+        self.external_ids.get(external_id).and_then(|id| self.users.get(id))
+    }
+
+    /// A deleted user by the name it had.
+    pub fn former_user_by_name(&self, name: &str) -> Option<&Arc<User>> {
+        self.former_names.get(&*name_key(name)).and_then(|id| self.users.get(id))
+    }
+
+    /// A deleted user by the external id it had.
+    pub fn former_user_by_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
+        self.former_external_ids.get(external_id).and_then(|id| self.users.get(id))
+    }
+
+    /// How many users there are.
+    pub fn user_count(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Users in the order of lists, from position `skip`; reaching it costs O(log n).
+    pub fn users(&self, skip: usize) -> impl Iterator<Item = &Arc<User>> {
+        let skip = skip.min(self.order.len());
+        self.order.focus().narrow(skip..).into_iter().filter_map(|id| self.users.get(id))
+    }
+
+    /// A group.
+    pub fn group(&self, id: GroupId) -> Option<&Arc<Group>> {
+        self.groups.get(&id)
+    }
+
+    /// How many groups there are.
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Groups in the order of lists.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.values()
+    }
+
+    /// Members of a group in the order of their ids.
+    pub fn members(&self, group: GroupId) -> impl Iterator<Item = &Arc<User>> {
+        self.members.get(&group).into_iter().flatten().filter_map(|id| self.users.get(id))
+    }
+
+    /// How many members a group has.
+    pub fn member_count(&self, group: GroupId) -> usize {
+        self.members.get(&group).map_or(0, OrdSet::len)
+    }
+
+    /// Whether a user is in a group.
+    pub fn is_member(&self, group: GroupId, user: UserId) -> bool {
+        self.members.get(&group).is_some_and(|members| members.contains(&user))
+    }
+
+    /// Groups of a user in the order of their ids.
+    pub fn groups_of(&self, user: UserId) -> impl Iterator<Item = &Arc<Group>> {
+        self.memberships.get(&user).into_iter().flatten().filter_map(|id| self.groups.get(id))
+    }
+
+    /// A token.
+    pub fn token(&self, id: TokenId) -> Option<&Arc<Token>> {
+        self.tokens.get(&id)
+    }
+
+    /// A token by its digest.
+    pub fn token_by_digest(&self, digest: &Digest) -> Option<&Arc<Token>> {
+        self.digests.get(digest).and_then(|id| self.tokens.get(id))
+    }
+
+    /// Tokens in the order they were minted.
+    pub fn tokens(&self) -> impl Iterator<Item = &Arc<Token>> {
+        self.tokens.values()
+    }
+
+    /// Local admins in the order they were created.
+    pub fn admins(&self) -> impl Iterator<Item = &Arc<Admin>> {
+        self.admins.values()
+    }
+}
+
+fn remove_own(index: &mut Map<Box<str>, UserId>, key: &str, id: UserId) {
+    if index.get(key) == Some(&id) {
+        index.remove(key);
+    }
+}
+
+fn remove_pair<K: std::hash::Hash + Eq + Clone, V: Ord + Clone>(pairs: &mut Map<K, OrdSet<V>>, key: K, value: &V) {
+    if let Some(set) = pairs.get_mut(&key) {
+        set.remove(value);
+        if set.is_empty() {
+            pairs.remove(&key);
+        }
+    }
+}

@@ -3,9 +3,13 @@
 //! A resource is a JSON object ([`Object`]) whose keys are spelled as its schema spells them.
 //! `resource` brings what a client sends into that form; everything behind it may rely on it.
 pub mod error;
+pub mod evaluate;
 pub mod filter;
 pub mod path;
+pub mod projection;
 pub mod schema;
+pub mod sort;
+mod target;
 
 pub use error::{ScimError, ScimType};
 

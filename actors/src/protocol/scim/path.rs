@@ -63,6 +63,17 @@ impl Path {
     }
 }
 
+impl AttributePath {
+    /// Reads the path of an attribute alone, without a value filter.
+    ///
+    /// # Errors
+    /// 400 `invalidPath`.
+    pub fn parse(text: &str, limits: &FilterLimits) -> Result<Self, ScimError> {
+        run(attribute_path, text, limits)
+            .map_err(|why| ScimError::bad(ScimType::InvalidPath, format!("The path {why}.")))
+    }
+}
+
 impl fmt::Display for AttributePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {

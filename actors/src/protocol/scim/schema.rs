@@ -177,9 +177,6 @@ const META: &[Attribute] = &[
     Attribute::reference("location", "Its address.", &["uri"]).read_only(),
 ];
 
-/// Sub-attributes of a custom extension are not described: nothing is known of them but their values.
-static CUSTOM: Attribute = Attribute::complex("custom", "An extension that the client brought along.", &[]);
-
 /// An attribute found by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Located {
@@ -267,11 +264,6 @@ impl Attribute {
     pub fn sub_attribute(&self, name: &str) -> Option<&'static Attribute> {
         find(self.sub_attributes, name)
     }
-
-    /// Whether this is the stand-in for an extension that no schema describes.
-    pub fn is_custom(&self) -> bool {
-        std::ptr::eq(self, &CUSTOM)
-    }
 }
 
 impl ResourceType {
@@ -294,11 +286,6 @@ impl ResourceType {
     /// A known extension by its URN, without case.
     pub fn extension(&self, urn: &str) -> Option<&'static Schema> {
         self.extensions.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).copied()
-    }
-
-    /// What stands for a custom extension, whose values are kept as they come.
-    pub fn custom() -> &'static Attribute {
-        &CUSTOM
     }
 }
 

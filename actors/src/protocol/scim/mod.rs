@@ -5,8 +5,10 @@
 pub mod error;
 pub mod evaluate;
 pub mod filter;
+pub mod patch;
 pub mod path;
 pub mod projection;
+pub mod resource;
 pub mod schema;
 pub mod sort;
 mod target;

@@ -1,1 +1,46 @@
-//! Tables.
+//! The shape of Ceven's tables. One migration a noun; times are milliseconds since 1970 as BIGINT, so that
+//! both databases keep and compare the same values.
+use sea_orm_migration::prelude::*;
+
+mod m20261124_000001_organization;
+mod m20261124_000002_user;
+mod m20261124_000003_access;
+mod m20261124_000004_evidence;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_organization::Migration),
+            Box::new(m20261124_000002_user::Migration),
+            Box::new(m20261124_000003_access::Migration),
+            Box::new(m20261124_000004_evidence::Migration),
+        ]
+    }
+}
+
+/// A column named so.
+fn column(name: &str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name))
+}
+
+/// `changed_seq` of a table finds what a node has not seen yet.
+async fn index_changes(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let index = Index::create()
+        .name(format!("{table}_changes"))
+        .table(Alias::new(table))
+        .col(Alias::new("org_id"))
+        .col(Alias::new("changed_seq"))
+        .to_owned();
+    manager.create_index(index).await
+}
+
+/// Drops tables, the last one first.
+async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+    for table in tables.iter().rev() {
+        manager.drop_table(Table::drop().table(Alias::new(*table)).to_owned()).await?;
+    }
+    Ok(())
+}

@@ -2,6 +2,7 @@
 use std::{fmt, str::FromStr};
 
 use super::id::{AdminId, TokenId};
+pub use crate::protocol::secret::Digest;
 
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,9 +39,6 @@ impl FromStr for TokenKind {
         }
     }
 }
-
-/// SHA-256 of a whole token: how it is found again.
-pub type Digest = [u8; 32];
 
 /// A bearer token's record.
 #[derive(Debug, Clone, PartialEq, Eq)]

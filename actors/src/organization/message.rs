@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use ractor::RpcReplyPort;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::state::Snapshot;
 use crate::{
@@ -174,6 +175,8 @@ pub enum Message {
         caller: Caller,
         /// When, with the ids it may use.
         stamp: Stamp,
+        /// Its place in the organization's queue, given back when it is answered.
+        permit: OwnedSemaphorePermit,
         /// To whom.
         reply: Reply<Answered>,
     },
@@ -201,5 +204,3 @@ pub enum Message {
         loaded: Result<Loaded, StoreError>,
     },
 }
-
-impl ractor::Message for Message {}

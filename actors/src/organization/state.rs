@@ -17,6 +17,8 @@ use crate::{
 };
 
 type Map<K, V> = GenericHashMap<K, V, std::hash::RandomState, DefaultSharedPtr>;
+/// Users by a text.
+type Index = Map<Box<str>, UserId>;
 
 /// Everything an organization knows at one `seq`.
 #[derive(Debug, Clone)]
@@ -26,11 +28,11 @@ pub struct Snapshot {
     users: Map<UserId, Arc<User>>,
     /// Ids of users that are not deleted, ascending: the order of lists, and a position in O(log n).
     order: imbl::Vector<UserId>,
-    names: Map<Box<str>, UserId>,
-    external_ids: Map<Box<str>, UserId>,
+    names: Index,
+    external_ids: Index,
     /// Deleted users by the names they had, so that they are found when they come back.
-    former_names: Map<Box<str>, UserId>,
-    former_external_ids: Map<Box<str>, UserId>,
+    former_names: Index,
+    former_external_ids: Index,
     groups: OrdMap<GroupId, Arc<Group>>,
     members: Map<GroupId, OrdSet<UserId>>,
     memberships: Map<UserId, OrdSet<GroupId>>,
@@ -70,8 +72,10 @@ impl Snapshot {
     /// Applies what changed and moves to `head`. Users go first: a membership of a user that is not
     /// there yet would be lost.
     pub fn catch_up(&mut self, changes: &[Change], head: Head) {
-        let (users, rest): (Vec<_>, Vec<_>) = changes.iter().partition(|change| matches!(change, Change::User(_)));
-        let (groups, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|change| matches!(change, Change::Group(_)));
+        let (users, rest): (Vec<_>, Vec<_>) =
+            changes.iter().partition(|change| matches!(change, Change::User(_)));
+        let (groups, rest): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|change| matches!(change, Change::Group(_)));
         // Whoever gave a name up goes before whoever took it over.
         for change in &users {
             if let Change::User(user) = change {
@@ -133,7 +137,7 @@ impl Snapshot {
         self.users.insert(user.id, user.clone());
     }
 
-    fn indexes(&mut self, deleted: bool) -> (&mut Map<Box<str>, UserId>, &mut Map<Box<str>, UserId>) {
+    fn indexes(&mut self, deleted: bool) -> (&mut Index, &mut Index) {
         if deleted {
             (&mut self.former_names, &mut self.former_external_ids)
         } else {
@@ -154,6 +158,15 @@ impl Snapshot {
     /// Moves to `head`: the last step of staging a unit.
     pub(super) fn move_to(&mut self, head: Head) {
         self.head = head;
+    }
+
+    /// Rough size in memory: measured means of a user, a group with its members, a token.
+    pub fn weight_bytes(&self) -> usize {
+        4_096
+            + self.users.len() * 1_600
+            + self.groups.len() * 900
+            + self.memberships.len() * 300
+            + self.tokens.len() * 700
     }
 
     /// What the organization is called.
@@ -258,13 +271,17 @@ impl Snapshot {
     }
 }
 
-fn remove_own(index: &mut Map<Box<str>, UserId>, key: &str, id: UserId) {
+fn remove_own(index: &mut Index, key: &str, id: UserId) {
     if index.get(key) == Some(&id) {
         index.remove(key);
     }
 }
 
-fn remove_pair<K: std::hash::Hash + Eq + Clone, V: Ord + Clone>(pairs: &mut Map<K, OrdSet<V>>, key: K, value: &V) {
+fn remove_pair<K: std::hash::Hash + Eq + Clone, V: Ord + Clone>(
+    pairs: &mut Map<K, OrdSet<V>>,
+    key: K,
+    value: &V,
+) {
     if let Some(set) = pairs.get_mut(&key) {
         set.remove(value);
         if set.is_empty() {

@@ -2,9 +2,11 @@
 //!
 //! A resource is a JSON object ([`Object`]) whose keys are spelled as its schema spells them.
 //! `resource` brings what a client sends into that form; everything behind it may rely on it.
+pub mod discovery;
 pub mod error;
 pub mod evaluate;
 pub mod filter;
+pub mod list;
 pub mod patch;
 pub mod path;
 pub mod projection;

@@ -22,15 +22,15 @@ pub enum MembershipChange {
 /// # Errors
 /// 400 `invalidFilter` for a filter on members other than `value eq`, `mutability` for a change inside a
 /// member, `invalidValue` for a member without id.
-pub fn split(operations: Vec<Operation>) -> Result<(Vec<MembershipChange>, Vec<Operation>), ScimError> {
+pub fn split(operations: &[Operation]) -> Result<(Vec<MembershipChange>, Vec<Operation>), ScimError> {
     let mut changes = Vec::new();
     let mut rest = Vec::new();
     for operation in operations {
         match &operation.place {
             Place::Attribute { attribute, extension: None, .. } if attribute.name == "members" => {
-                changes.extend(change(&operation)?)
+                changes.extend(change(operation)?)
             }
-            _ => rest.push(operation),
+            _ => rest.push(operation.clone()),
         }
     }
     Ok((changes, rest))

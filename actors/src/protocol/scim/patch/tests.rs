@@ -173,7 +173,7 @@ fn a_failing_operation_undoes_those_before_it() {
 
 #[test]
 fn members_become_differences() {
-    let read = |operations| split(parse(&GROUP_TYPE, &body(operations), &LIMITS, &mut Vec::new()).unwrap());
+    let read = |operations| split(&parse(&GROUP_TYPE, &body(operations), &LIMITS, &mut Vec::new()).unwrap());
     let (changes, rest) = read(json!([
         { "op": "replace", "value": { "id": "g", "displayName": "New" } },
         { "op": "remove", "path": "members[value eq \"1\"]" },

@@ -1,0 +1,297 @@
+//! The single writer of one organization on this node.
+//!
+//! Rules:
+//! 1. Decisions are made on `head` (durable state plus what is staged); readers see durable state only.
+//! 2. Nobody waits for the store inside the mailbox: units are handed over, their fate comes as a message.
+//! 3. An answer without a unit of its own (a no-change, a 404, a 409) may rest on staged units: it waits
+//!    for the last of them, and is decided again when that fails.
+//! 4. `Aborted`: what is in flight was decided on something that is not so; all of it gets "unavailable".
+//! 5. `Conflict`: someone else wrote. Read what changed, then decide everything again, in order.
+//! 6. `Unknown`: this memory may be wrong. Answer what is known, and die.
+//! 7. A caller who is gone before the decision has asked for nothing.
+use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc};
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    decide::decide,
+    message::{Answer, Answered, Command, Message, OrganizationError, Reply},
+    state::Snapshot,
+};
+use crate::{
+    domain::{
+        audit::{Head, seal},
+        caller::{Caller, Stamp},
+    },
+    ports::{Loaded, Store, StoreError, Unit},
+};
+
+/// A command that meets this many conflicts is answered "unavailable": others are writing faster.
+const MAX_CONFLICTS: u8 = 16;
+
+/// What an organization's actor starts with.
+pub struct Start {
+    /// Durable state.
+    pub snapshot: Arc<Snapshot>,
+    /// Where readers find it.
+    pub published: Arc<ArcSwap<Snapshot>>,
+    /// Where it is kept.
+    pub store: Arc<dyn Store>,
+}
+
+/// The actor; its memory is [`Memory`].
+pub struct OrganizationActor;
+
+/// A command with everything needed to decide it, once or again.
+struct Ask {
+    command: Command,
+    caller: Caller,
+    stamp: Stamp,
+    reply: Reply<Answered>,
+    conflicts: u8,
+    _permit: OwnedSemaphorePermit,
+}
+
+struct Staged {
+    ask: Ask,
+    answer: Answer,
+    after: Arc<Snapshot>,
+    /// (3) Answers that rest on this unit and on those before it.
+    resting: Vec<(Ask, Result<Answer, OrganizationError>)>,
+}
+
+/// What the actor holds.
+pub struct Memory {
+    committed: Arc<Snapshot>,
+    head: Snapshot,
+    in_flight: VecDeque<Staged>,
+    /// Fates of units of an older generation concern nobody any more.
+    generation: u64,
+    catching_up: bool,
+    pending: VecDeque<Ask>,
+    reads: Vec<(u64, Reply<Arc<Snapshot>>)>,
+    published: Arc<ArcSwap<Snapshot>>,
+    store: Arc<dyn Store>,
+}
+
+impl Actor for OrganizationActor {
+    type Msg = Message;
+    type State = Memory;
+    type Arguments = Start;
+
+    async fn pre_start(&self, _: ActorRef<Message>, start: Start) -> Result<Memory, ActorProcessingErr> {
+        Ok(Memory {
+            head: (*start.snapshot).clone(),
+            committed: start.snapshot,
+            in_flight: VecDeque::new(),
+            generation: 0,
+            catching_up: false,
+            pending: VecDeque::new(),
+            reads: Vec::new(),
+            published: start.published,
+            store: start.store,
+        })
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Message>,
+        message: Message,
+        memory: &mut Memory,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Execute { command, caller, stamp, permit, reply } => {
+                let ask = Ask { command, caller, stamp, reply, conflicts: 0, _permit: permit };
+                if memory.catching_up { memory.pending.push_back(ask) } else { memory.stage(&me, ask) }
+            }
+            Message::Read { seq, reply } => {
+                memory.reads.push((seq, reply));
+                memory.serve_reads(&me);
+            }
+            Message::Written { generation, seq, outcome } if generation == memory.generation => {
+                memory.written(&me, seq, outcome)?;
+            }
+            Message::CaughtUp { generation, loaded } if generation == memory.generation => {
+                memory.caught_up(&me, loaded)
+            }
+            Message::Written { .. } | Message::CaughtUp { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// Sending to a caller who has left is no error.
+fn answer<T>(reply: Reply<T>, result: Result<T, OrganizationError>) {
+    let _ = reply.send(result);
+}
+
+impl Ask {
+    fn answer(self, snapshot: &Arc<Snapshot>, result: Result<Answer, OrganizationError>) {
+        answer(self.reply, result.map(|answer| Answered { snapshot: snapshot.clone(), answer }));
+    }
+}
+
+impl Memory {
+    fn stage(&mut self, me: &ActorRef<Message>, ask: Ask) {
+        if ask.reply.is_closed() {
+            return; // (7)
+        }
+        match decide(&self.head, &ask.command, &ask.caller, ask.stamp) {
+            Ok(decision) if !decision.changes.is_empty() => {
+                let expected = self.head.head();
+                let (entries, sealed) =
+                    seal(expected, &self.head.profile().slug, &ask.caller, ask.stamp, decision.drafts);
+                let after = Head { seq: expected.seq + 1, ..sealed };
+                decision.changes.iter().for_each(|change| self.head.apply(change)); // (1)
+                self.head.move_to(after);
+                let staged = Staged {
+                    ask,
+                    answer: decision.answer,
+                    after: Arc::new(self.head.clone()),
+                    resting: Vec::new(),
+                };
+                self.in_flight.push_back(staged);
+                let unit = Unit {
+                    organization: self.head.profile().id,
+                    expected,
+                    after,
+                    changes: decision.changes,
+                    entries,
+                };
+                let (me, generation) = (me.clone(), self.generation);
+                let told = Box::new(move |outcome| {
+                    let _ = me.cast(Message::Written { generation, seq: after.seq, outcome });
+                });
+                self.store.append(unit, told); // (2)
+            }
+            result => {
+                let result = result.map(|decision| decision.answer);
+                match self.in_flight.back_mut() {
+                    Some(last) => last.resting.push((ask, result)), // (3)
+                    None => ask.answer(&self.committed, result),
+                }
+            }
+        }
+    }
+
+    fn written(
+        &mut self,
+        me: &ActorRef<Message>,
+        seq: u64,
+        outcome: Result<(), StoreError>,
+    ) -> Result<(), ActorProcessingErr> {
+        match outcome {
+            Ok(()) => {
+                let Some(staged) = self.in_flight.pop_front().filter(|staged| staged.after.head().seq == seq)
+                else {
+                    return Err(format!("unit {seq} was written out of order").into());
+                };
+                self.publish(staged.after.clone());
+                staged.ask.answer(&self.committed, Ok(staged.answer));
+                staged.resting.into_iter().for_each(|(ask, result)| ask.answer(&self.committed, result)); // (3)
+                self.serve_reads(me);
+            }
+            Err(StoreError::Aborted) => {
+                let again = self.fail_in_flight(); // (4)
+                again.into_iter().for_each(|ask| self.stage(me, ask)); // (3)
+                self.serve_reads(me);
+            }
+            Err(StoreError::Conflict) => {
+                for staged in std::mem::take(&mut self.in_flight) {
+                    let resting = staged.resting.into_iter().map(|(ask, _)| ask);
+                    self.pending.extend(std::iter::once(staged.ask).chain(resting)); // (5)
+                }
+                self.pending.iter_mut().for_each(|ask| ask.conflicts += 1);
+                self.forget_staged();
+                self.catch_up(me);
+            }
+            Err(StoreError::Unknown) => {
+                let again = self.fail_in_flight();
+                again
+                    .into_iter()
+                    .for_each(|ask| ask.answer(&self.committed, Err(OrganizationError::Unavailable)));
+                return Err("the fate of a unit is not known".into()); // (6)
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers what is in flight; returns what only rested on it.
+    fn fail_in_flight(&mut self) -> Vec<Ask> {
+        let mut again = Vec::new();
+        for staged in std::mem::take(&mut self.in_flight) {
+            staged.ask.answer(&self.committed, Err(OrganizationError::Unavailable));
+            again.extend(staged.resting.into_iter().map(|(ask, _)| ask));
+        }
+        self.forget_staged();
+        again
+    }
+
+    fn forget_staged(&mut self) {
+        self.generation += 1;
+        self.head = (*self.committed).clone();
+    }
+
+    fn publish(&mut self, snapshot: Arc<Snapshot>) {
+        self.committed = snapshot;
+        self.published.store(self.committed.clone());
+    }
+
+    fn serve_reads(&mut self, me: &ActorRef<Message>) {
+        let seq = self.committed.head().seq;
+        for (wanted, reply) in std::mem::take(&mut self.reads) {
+            if wanted <= seq {
+                answer(reply, Ok(self.committed.clone()));
+            } else if !reply.is_closed() {
+                self.reads.push((wanted, reply));
+            }
+        }
+        // A newer number may be our own commit whose news is on its way: then the journal answers first.
+        if !self.reads.is_empty() && self.in_flight.is_empty() && !self.catching_up {
+            self.catch_up(me);
+        }
+    }
+
+    /// Reads what others wrote, outside the mailbox.
+    fn catch_up(&mut self, me: &ActorRef<Message>) {
+        self.catching_up = true;
+        let (store, me, generation) = (self.store.clone(), me.clone(), self.generation);
+        let (organization, seq) = (self.committed.profile().id, self.committed.head().seq);
+        tokio::spawn(async move {
+            let read = AssertUnwindSafe(store.changes_since(organization, seq)).catch_unwind();
+            let loaded = read.await.unwrap_or(Err(StoreError::Unknown));
+            let _ = me.cast(Message::CaughtUp { generation, loaded });
+        });
+    }
+
+    fn caught_up(&mut self, me: &ActorRef<Message>, loaded: Result<Loaded, StoreError>) {
+        self.catching_up = false;
+        let pending = std::mem::take(&mut self.pending);
+        match loaded {
+            Ok(loaded) => {
+                let mut snapshot = (*self.committed).clone();
+                snapshot.catch_up(&loaded.changes, loaded.head);
+                self.publish(Arc::new(snapshot));
+                self.head = (*self.committed).clone();
+                for ask in pending {
+                    match ask.conflicts > MAX_CONFLICTS {
+                        true => ask.answer(&self.committed, Err(OrganizationError::Unavailable)),
+                        false => self.stage(me, ask), // (5)
+                    }
+                }
+                self.serve_reads(me);
+            }
+            Err(_) => {
+                pending
+                    .into_iter()
+                    .for_each(|ask| ask.answer(&self.committed, Err(OrganizationError::Unavailable)));
+                for (_, reply) in std::mem::take(&mut self.reads) {
+                    answer(reply, Err(OrganizationError::Unavailable));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Commands on users.
+//!
+//! 1. A POST whose external id or user name belongs to an inactive or deleted user restores that user,
+//!    with the same id; one that belongs to an active user is a conflict.
+//! 2. `active` and `roles` stay as they are when a PUT does not mention them.
+//! 3. A DELETE deactivates and hides; memberships and roles go, so a later restore grants nothing by itself.
+//! 4. No two users that are not deleted share a user name (without case) or an external id (with case).
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    decide::{Decision, not_found, shown},
+    message::{Answer, OrganizationError},
+    state::Snapshot,
+};
+use crate::{
+    domain::{audit::Draft, caller::Stamp, change::Change, id::UserId, user::User},
+    protocol::scim::{
+        Object,
+        patch::{self, Operation},
+        schema::USER_TYPE,
+    },
+};
+
+type Decided = Result<Decision, OrganizationError>;
+
+pub(super) fn create(state: &Snapshot, attributes: &Object, stamp: Stamp) -> Decided {
+    let new = User::from_attributes(UserId(stamp.new_id), stamp.at_ms, stamp.at_ms, attributes.clone())?;
+    let by_external_id = |find: fn(&'_ Snapshot, &str) -> Option<Arc<User>>| {
+        new.external_id.as_deref().and_then(|id| find(state, id))
+    };
+    let known = by_external_id(|state, id| state.user_by_external_id(id).cloned())
+        .or_else(|| state.user_by_name(&new.user_name).cloned())
+        .or_else(|| by_external_id(|state, id| state.former_user_by_external_id(id).cloned()))
+        .or_else(|| state.former_user_by_name(&new.user_name).cloned());
+    match known {
+        None => Ok(written("user.create", None, new, true)),
+        Some(known) if known.active => Err(taken(&known, &new)), // (1)
+        Some(known) => {
+            let restored = known.with(attributes.clone(), stamp.at_ms)?; // (1)
+            unique(state, &restored)?;
+            Ok(written("user.reactivate", Some(&known), restored, true))
+        }
+    }
+}
+
+pub(super) fn replace(
+    state: &Snapshot,
+    id: UserId,
+    attributes: &Object,
+    mentions_roles: bool,
+    stamp: Stamp,
+) -> Decided {
+    let old = find(state, id)?;
+    let held = old.object();
+    let mut attributes = attributes.clone();
+    let keep = |attributes: &mut Object, name: &str| {
+        if let Some(value) = held.get(name) {
+            attributes.insert(name.to_owned(), value.clone());
+        }
+    };
+    if !attributes.contains_key("active") {
+        keep(&mut attributes, "active"); // (2)
+    }
+    if !mentions_roles {
+        keep(&mut attributes, "roles"); // (2)
+    }
+    change(state, old, "user.replace", attributes, stamp)
+}
+
+pub(super) fn patch(state: &Snapshot, id: UserId, operations: &[Operation], stamp: Stamp) -> Decided {
+    let old = find(state, id)?;
+    let mut attributes = old.object();
+    patch::apply(&USER_TYPE, &mut attributes, operations)?;
+    change(state, old, "user.patch", attributes, stamp)
+}
+
+pub(super) fn delete(state: &Snapshot, id: UserId, stamp: Stamp) -> Decided {
+    let old = find(state, id)?;
+    let mut attributes = old.object();
+    attributes.shift_remove("roles"); // (3)
+    attributes.insert("active".into(), false.into()); // (3)
+    let gone = User { deleted: true, ..old.with(attributes, stamp.at_ms)? };
+    let left: Vec<_> = state.groups_of(id).map(|group| group.id).collect();
+    let after = json!({ "id": id, "active": false, "deleted": true, "groups_left": left });
+    let draft = Draft {
+        action: "user.delete",
+        resource_type: "User",
+        resource_id: id.to_string(),
+        before: view(old),
+        after,
+    };
+    let memberships = left.iter().map(|group| Change::Membership { group: *group, user: id, present: false }); // (3)
+    let changes = std::iter::once(Change::User(Arc::new(gone))).chain(memberships).collect();
+    Ok(Decision { changes, drafts: vec![draft], answer: Answer::Deleted })
+}
+
+fn find(state: &Snapshot, id: UserId) -> Result<&Arc<User>, OrganizationError> {
+    state.user(id).ok_or_else(|| not_found("User", id))
+}
+
+fn change(
+    state: &Snapshot,
+    old: &Arc<User>,
+    action: &'static str,
+    attributes: Object,
+    stamp: Stamp,
+) -> Decided {
+    let new = old.with(attributes, stamp.at_ms)?;
+    let (before, after) = (old.object(), new.object());
+    if before == after {
+        return Ok(Decision::nothing(Answer::User { id: old.id, created: false }));
+    }
+    unique(state, &new)?;
+    let only_roles = old.roles != new.roles && without_roles(before) == without_roles(after);
+    let action = match (old.active, new.active) {
+        (true, false) => "user.deactivate",
+        (false, true) => "user.reactivate",
+        _ if only_roles => "user.role",
+        _ => action,
+    };
+    Ok(written(action, Some(old), new, false))
+}
+
+fn without_roles(mut attributes: Object) -> Object {
+    attributes.shift_remove("roles");
+    attributes
+}
+
+fn written(action: &'static str, old: Option<&Arc<User>>, new: User, created: bool) -> Decision {
+    let draft = Draft {
+        action,
+        resource_type: "User",
+        resource_id: new.id.to_string(),
+        before: old.map_or(Value::Null, |old| view(old)),
+        after: view(&new),
+    };
+    let answer = Answer::User { id: new.id, created };
+    Decision { changes: vec![Change::User(Arc::new(new))], drafts: vec![draft], answer }
+}
+
+fn view(user: &User) -> Value {
+    shown(user.id, user.object())
+}
+
+fn unique(state: &Snapshot, new: &User) -> Result<(), OrganizationError> {
+    let by_name = state.user_by_name(&new.user_name);
+    let by_external_id = new.external_id.as_deref().and_then(|id| state.user_by_external_id(id));
+    match by_name.into_iter().chain(by_external_id).find(|other| other.id != new.id) {
+        Some(other) => Err(taken(other, new)), // (4)
+        None => Ok(()),
+    }
+}
+
+fn taken(other: &User, new: &User) -> OrganizationError {
+    OrganizationError::Conflict(if other.name_key() == new.name_key() {
+        format!("Another user has the userName {}.", new.user_name)
+    } else {
+        format!("Another user has the externalId {}.", new.external_id.as_deref().unwrap_or_default())
+    })
+}

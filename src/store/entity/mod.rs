@@ -1,0 +1,19 @@
+//! The tables as types, one file a table; the shape itself is in the migrations.
+pub mod admin;
+pub mod audit;
+pub mod group;
+pub mod head;
+pub mod membership;
+pub mod organization;
+pub mod token;
+pub mod user;
+
+macro_rules! no_relations {
+    () => {
+        /// Rows belong to an organization and are never joined by the ORM.
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+        impl ActiveModelBehavior for ActiveModel {}
+    };
+}
+use no_relations;

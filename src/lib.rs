@@ -1,1 +1,2 @@
-//! Ceven.
+//! Everything in Ceven that touches the world: the database, HTTP, the command line.
+pub mod store;

@@ -1,5 +1,6 @@
 //! The shape of Ceven's tables. One migration a noun; times are milliseconds since 1970 as BIGINT, so that
 //! both databases keep and compare the same values.
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20261124_000001_organization;

@@ -58,8 +58,10 @@ impl Journal {
         let writer = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(batch_units);
             while waiting.recv_many(&mut batch, batch_units).await > 0 {
-                let (units, tolds): (Vec<_>, Vec<_>) = batch.drain(..).map(|queued| (queued.unit, queued.told)).unzip();
-                let outcomes = AssertUnwindSafe(ledger.commit(&units)).catch_unwind().await.unwrap_or_default();
+                let (units, tolds): (Vec<_>, Vec<_>) =
+                    batch.drain(..).map(|queued| (queued.unit, queued.told)).unzip();
+                let outcomes =
+                    AssertUnwindSafe(ledger.commit(&units)).catch_unwind().await.unwrap_or_default();
                 let mut outcomes = outcomes.into_iter();
                 for told in tolds {
                     told.tell(outcomes.next().unwrap_or(Err(StoreError::Unknown))); // (1) (2)

@@ -1,0 +1,351 @@
+//! The durable side: SQLite without set-up, or PostgreSQL, through the same code.
+use std::time::Duration;
+
+use ceven_actors::{
+    domain::{
+        audit::{Draft, Head, seal},
+        caller::{Caller, Stamp},
+        id::OrganizationId,
+    },
+    ports::{BoxFuture, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
+    protocol::secret::Digest,
+};
+use ceven_migrations::{Migrator, MigratorTrait as _};
+use sea_orm::{
+    AccessMode, ColumnTrait as _, ConnectOptions, Database, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
+};
+use serde_json::json;
+
+pub mod entity;
+pub mod freshness;
+pub mod journal;
+pub mod ledger;
+mod rows;
+pub mod scope;
+
+use entity::{admin, audit, group, head, membership, organization, token, user};
+use journal::Journal;
+use ledger::SqlLedger;
+use scope::{Scoped, changed_since, in_organization};
+
+/// How the store is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Units of one transaction.
+    pub batch_units: usize,
+    /// Connections that read.
+    pub readers: u32,
+    /// Connections that write, on PostgreSQL; SQLite has one.
+    pub writers: u32,
+    /// How long to wait for a connection, a lock or a statement.
+    pub timeout: Duration,
+}
+
+/// A database that cannot be used, or a name that is taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It does not answer.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(#[from] DbErr),
+    /// Another organization has the slug.
+    #[error("there is an organization with the slug {0} already")]
+    SlugTaken(String),
+    /// The address names no database that Ceven knows.
+    #[error("database.url must begin with sqlite:// or postgres://")]
+    UnknownKind,
+}
+
+/// The store of this process.
+pub struct SqlStore {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    journals: Vec<Journal>,
+}
+
+impl SqlStore {
+    /// Connects; the tables come with [`SqlStore::migrate`].
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn connect(url: &str, limits: &StoreLimits) -> Result<Self, DatabaseError> {
+        let sqlite = url.starts_with("sqlite:");
+        if !sqlite && !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+            return Err(DatabaseError::UnknownKind);
+        }
+        let writers = if sqlite { 1 } else { limits.writers.max(1) };
+        let writer = Database::connect(options(url, writers, limits)).await?;
+        let reader = Database::connect(options(url, limits.readers.max(1), limits)).await?;
+        let journal = |_| {
+            Journal::spawn(
+                SqlLedger { database: writer.clone(), timeout: limits.timeout * 2 },
+                limits.batch_units,
+            )
+        };
+        let journals = (0..writers).map(journal).collect();
+        Ok(Self { reader, writer, journals })
+    }
+
+    /// Brings the tables up to date.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        Ok(Migrator::up(&self.writer, None).await?)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Writes what is queued, and closes.
+    pub async fn close(self) {
+        for journal in self.journals {
+            journal.drain().await;
+        }
+        let _ = self.reader.close().await;
+        let _ = self.writer.close().await;
+    }
+
+    /// A new organization, its head and its first audit entry, in one transaction.
+    ///
+    /// # Errors
+    /// `SlugTaken`, or when the database does not answer.
+    pub async fn create_organization(
+        &self,
+        profile: &Profile,
+        caller: &Caller,
+        stamp: Stamp,
+    ) -> Result<(), DatabaseError> {
+        let after = json!({ "id": profile.id, "slug": profile.slug, "name": profile.name, "domains": profile.domains });
+        let draft = Draft {
+            action: "organization.create",
+            resource_type: "Organization",
+            resource_id: profile.id.to_string(),
+            before: serde_json::Value::Null,
+            after,
+        };
+        let (entries, sealed) = seal(Head::default(), &profile.slug, caller, stamp, vec![draft]);
+        let row = organization::Model {
+            id: profile.id.0,
+            slug: profile.slug.to_string(),
+            name: profile.name.to_string(),
+            domains: json!(profile.domains).to_string(),
+            created_ms: stamp.at_ms,
+        };
+        let transaction = self.writer.begin().await?;
+        let inserted =
+            organization::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await;
+        if let Err(error) = inserted {
+            return Err(match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => {
+                    DatabaseError::SlugTaken(profile.slug.to_string())
+                }
+                _ => error.into(),
+            });
+        }
+        let head = rows::head_row(profile.id, &Head { seq: 1, ..sealed });
+        head::Entity::insert(head.into_active_model()).exec_without_returning(&transaction).await?;
+        let entries = entries.iter().map(|entry| rows::audit_row(profile.id, entry).into_active_model());
+        audit::Entity::insert_many(entries).exec_without_returning(&transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Every organization, by slug.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn organizations(&self) -> Result<Vec<Profile>, DatabaseError> {
+        let rows =
+            organization::Entity::find().order_by_asc(organization::Column::Slug).all(&self.reader).await?;
+        Ok(rows.into_iter().map(rows::profile).collect())
+    }
+
+    /// The organization of that slug.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn organization_by_slug(&self, slug: &str) -> Result<Option<Profile>, DatabaseError> {
+        let row = organization::Entity::find()
+            .filter(organization::Column::Slug.eq(slug))
+            .one(&self.reader)
+            .await?;
+        Ok(row.map(rows::profile))
+    }
+
+    /// A page of the audit log: numbers and lines after `after_seq`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn audit_page(
+        &self,
+        organization: OrganizationId,
+        after_seq: u64,
+        page: u64,
+    ) -> Result<Vec<(u64, String)>, DatabaseError> {
+        let lines: Vec<(i64, String)> = in_organization::<audit::Entity>(organization)
+            .filter(audit::Column::Seq.gt(i64::try_from(after_seq).unwrap_or(i64::MAX)))
+            .order_by_asc(audit::Column::Seq)
+            .limit(page)
+            .select_only()
+            .columns([audit::Column::Seq, audit::Column::Line])
+            .into_tuple()
+            .all(&self.reader)
+            .await?;
+        Ok(lines.into_iter().map(|(seq, line)| (seq as u64, line)).collect())
+    }
+
+    /// A transaction in which everything read belongs to one instant.
+    async fn instant(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => {
+                self.reader
+                    .begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly))
+                    .await
+            }
+            // A read transaction of SQLite sees one instant anyway.
+            _ => self.reader.begin().await,
+        }
+    }
+
+    async fn read(
+        &self,
+        organization: OrganizationId,
+        since: Option<u64>,
+    ) -> Result<Option<Loaded>, StoreError> {
+        let transaction = self.instant().await.map_err(unread)?;
+        let Some(head) =
+            in_organization::<head::Entity>(organization).one(&transaction).await.map_err(unread)?
+        else {
+            return Ok(None);
+        };
+        let profile =
+            organization::Entity::find_by_id(organization.0).one(&transaction).await.map_err(unread)?;
+        let profile = rows::profile(profile.ok_or(StoreError::Aborted)?);
+        let scope = Scope { transaction: &transaction, organization, since };
+        let mut changes = Vec::new();
+        for row in scope.all::<user::Entity>().await? {
+            changes.push(rows::user(row)?);
+        }
+        for row in scope.all::<group::Entity>().await? {
+            changes.push(rows::group(row)?);
+        }
+        changes.extend(scope.all::<membership::Entity>().await?.iter().map(rows::membership));
+        for row in scope.all::<token::Entity>().await? {
+            changes.push(rows::token(row)?);
+        }
+        changes.extend(scope.all::<admin::Entity>().await?.into_iter().map(rows::admin));
+        let head = rows::head(&head)?;
+        transaction.commit().await.map_err(unread)?;
+        Ok(Some(Loaded { profile, head, changes }))
+    }
+
+    async fn ask(&self, organizations: &[OrganizationId], digests: &[Digest]) -> Result<Heads, DbErr> {
+        let mut heads = Heads::default();
+        // Below SQLite's 32,766 parameters.
+        for ids in organizations.chunks(10_000) {
+            let rows: Vec<(uuid::Uuid, i64)> = head::Entity::find()
+                .filter(head::Column::OrgId.is_in(ids.iter().map(|id| id.0)))
+                .select_only()
+                .columns([head::Column::OrgId, head::Column::Seq])
+                .into_tuple()
+                .all(&self.reader)
+                .await?;
+            heads.seqs.extend(rows.into_iter().map(|(id, seq)| (OrganizationId(id), seq as u64)));
+        }
+        for chunk in digests.chunks(10_000) {
+            let rows: Vec<(Vec<u8>, uuid::Uuid)> = token::Entity::find()
+                .filter(token::Column::Digest.is_in(chunk.iter().map(|digest| digest.to_vec())))
+                .select_only()
+                .columns([token::Column::Digest, token::Column::OrgId])
+                .into_tuple()
+                .all(&self.reader)
+                .await?;
+            let found = rows
+                .into_iter()
+                .filter_map(|(digest, id)| Some((digest.try_into().ok()?, OrganizationId(id))));
+            heads.digests.extend(found);
+        }
+        Ok(heads)
+    }
+}
+
+impl Store for SqlStore {
+    fn load(&self, organization: OrganizationId) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
+        Box::pin(self.read(organization, None))
+    }
+
+    fn changes_since(
+        &self,
+        organization: OrganizationId,
+        seq: u64,
+    ) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        Box::pin(async move { self.read(organization, Some(seq)).await?.ok_or(StoreError::Aborted) })
+    }
+
+    fn append(&self, unit: Unit, on_outcome: OnOutcome) {
+        let place = unit.organization.0.as_u128() % self.journals.len() as u128;
+        self.journals[place as usize].append(unit, on_outcome);
+    }
+
+    fn heads<'a>(
+        &'a self,
+        organizations: &'a [OrganizationId],
+        digests: &'a [Digest],
+    ) -> BoxFuture<'a, Result<Heads, StoreError>> {
+        Box::pin(async move { self.ask(organizations, digests).await.map_err(unread) })
+    }
+}
+
+/// Rows of one organization at one instant: all that stand, or all that changed.
+struct Scope<'a> {
+    transaction: &'a DatabaseTransaction,
+    organization: OrganizationId,
+    since: Option<u64>,
+}
+
+impl Scope<'_> {
+    async fn all<E: Scoped>(&self) -> Result<Vec<E::Model>, StoreError> {
+        let query = match self.since {
+            None => in_organization::<E>(self.organization),
+            Some(seq) => changed_since::<E>(self.organization, seq as i64),
+        };
+        query.all(self.transaction).await.map_err(unread)
+    }
+}
+
+fn unread(error: DbErr) -> StoreError {
+    tracing::warn!(%error, "the store could not be read");
+    StoreError::Aborted
+}
+
+fn options(url: &str, connections: u32, limits: &StoreLimits) -> ConnectOptions {
+    use sea_orm::sqlx::{
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    };
+    let timeout = limits.timeout;
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .connect_timeout(timeout)
+        .acquire_timeout(timeout)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
+            // FULL: an acknowledged write survives the loss of power, not only the end of the process.
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(timeout)
+        })
+        .map_sqlx_postgres_opts(move |options: PgConnectOptions| {
+            options.options([("statement_timeout", timeout.as_millis().to_string())])
+        });
+    options
+}

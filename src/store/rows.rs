@@ -1,0 +1,155 @@
+//! Domain values from rows, and rows from domain values.
+use std::sync::Arc;
+
+use ceven_actors::{
+    domain::{
+        audit::{Entry, Head},
+        change::Change,
+        group::Group,
+        id::{AdminId, GroupId, OrganizationId, TokenId, UserId},
+        token::{Admin, Token},
+        user::User,
+    },
+    ports::{Profile, StoreError},
+    protocol::scim::Object,
+};
+
+use super::entity;
+
+/// A row that this program cannot have written: better no answer than a wrong one.
+fn corrupt(what: &str, id: impl std::fmt::Display) -> StoreError {
+    tracing::error!(what, %id, "a stored row cannot be read");
+    StoreError::Aborted
+}
+
+pub(super) fn profile(row: entity::organization::Model) -> Profile {
+    Profile {
+        id: OrganizationId(row.id),
+        slug: row.slug.into(),
+        name: row.name.into(),
+        domains: serde_json::from_str(&row.domains).unwrap_or_default(),
+    }
+}
+
+pub(super) fn head(row: &entity::head::Model) -> Result<Head, StoreError> {
+    let hash = row.hash.as_slice().try_into().map_err(|_| corrupt("head", row.org_id))?;
+    Ok(Head { seq: row.seq as u64, audit_seq: row.audit_seq as u64, hash })
+}
+
+pub(super) fn head_row(organization: OrganizationId, head: &Head) -> entity::head::Model {
+    let Head { seq, audit_seq, hash } = *head;
+    entity::head::Model {
+        org_id: organization.0,
+        seq: seq as i64,
+        audit_seq: audit_seq as i64,
+        hash: hash.to_vec(),
+    }
+}
+
+pub(super) fn user(row: entity::user::Model) -> Result<Change, StoreError> {
+    let attributes: Object = serde_json::from_str(&row.attributes).map_err(|_| corrupt("user", row.id))?;
+    let user = User::from_attributes(UserId(row.id), row.created_ms, row.modified_ms, attributes);
+    let user = user.map_err(|_| corrupt("user", row.id))?;
+    Ok(Change::User(Arc::new(User { deleted: row.deleted, ..user })))
+}
+
+pub(super) fn user_row(organization: OrganizationId, user: &User, seq: i64) -> entity::user::Model {
+    entity::user::Model {
+        org_id: organization.0,
+        id: user.id.0,
+        deleted: user.deleted,
+        attributes: user.attributes.to_string(),
+        created_ms: user.created_ms,
+        modified_ms: user.modified_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn group(row: entity::group::Model) -> Result<Change, StoreError> {
+    let id = GroupId(row.id);
+    if row.deleted {
+        return Ok(Change::GroupDeleted(id));
+    }
+    let attributes: Object = serde_json::from_str(&row.attributes).map_err(|_| corrupt("group", id))?;
+    let group = Group::from_attributes(id, row.created_ms, row.modified_ms, &attributes);
+    Ok(Change::Group(Arc::new(group.map_err(|_| corrupt("group", id))?)))
+}
+
+pub(super) fn group_row(organization: OrganizationId, group: &Group, seq: i64) -> entity::group::Model {
+    entity::group::Model {
+        org_id: organization.0,
+        id: group.id.0,
+        deleted: false,
+        attributes: group.attributes.to_string(),
+        created_ms: group.created_ms,
+        modified_ms: group.modified_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn membership(row: &entity::membership::Model) -> Change {
+    Change::Membership { group: GroupId(row.group_id), user: UserId(row.user_id), present: row.present }
+}
+
+pub(super) fn token(row: entity::token::Model) -> Result<Change, StoreError> {
+    let id = TokenId(row.id);
+    Ok(Change::Token(Arc::new(Token {
+        id,
+        label: row.label.into(),
+        kind: row.kind.parse().map_err(|_| corrupt("token", id))?,
+        digest: row.digest.as_slice().try_into().map_err(|_| corrupt("token", id))?,
+        verifier: row.verifier.into(),
+        created_ms: row.created_ms,
+        expires_ms: row.expires_ms,
+        revoked_ms: row.revoked_ms,
+    })))
+}
+
+pub(super) fn token_row(organization: OrganizationId, token: &Token, seq: i64) -> entity::token::Model {
+    entity::token::Model {
+        id: token.id.0,
+        org_id: organization.0,
+        label: token.label.to_string(),
+        kind: token.kind.name().to_owned(),
+        digest: token.digest.to_vec(),
+        verifier: token.verifier.to_string(),
+        created_ms: token.created_ms,
+        expires_ms: token.expires_ms,
+        revoked_ms: token.revoked_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn admin(row: entity::admin::Model) -> Change {
+    Change::Admin(Arc::new(Admin {
+        id: AdminId(row.id),
+        email: row.email.into(),
+        verifier: row.verifier.into(),
+        created_ms: row.created_ms,
+    }))
+}
+
+pub(super) fn admin_row(organization: OrganizationId, admin: &Admin, seq: i64) -> entity::admin::Model {
+    entity::admin::Model {
+        id: admin.id.0,
+        org_id: organization.0,
+        email: admin.email.to_string(),
+        verifier: admin.verifier.to_string(),
+        created_ms: admin.created_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn audit_row(organization: OrganizationId, entry: &Entry) -> entity::audit::Model {
+    entity::audit::Model {
+        org_id: organization.0,
+        seq: entry.seq as i64,
+        id: entry.id,
+        at_ms: entry.at_ms,
+        action: entry.action.to_owned(),
+        actor_id: entry.actor_id.clone(),
+        resource_type: entry.resource_type.to_owned(),
+        resource_id: entry.resource_id.clone(),
+        line: entry.line.to_string(),
+    }
+}

@@ -1,0 +1,34 @@
+//! The only way to begin a query on an organization's rows: with the organization.
+use ceven_actors::domain::id::OrganizationId;
+use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, Select};
+
+use super::entity;
+
+/// A table whose rows belong to organizations.
+pub trait Scoped: EntityTrait {
+    /// The column that says to which one.
+    const ORGANIZATION: Self::Column;
+    /// The column that says which unit wrote the row last.
+    const CHANGED: Self::Column;
+}
+
+macro_rules! scoped {
+    ($($table:ident by $changed:ident),* $(,)?) => {$(
+        impl Scoped for entity::$table::Entity {
+            const ORGANIZATION: Self::Column = entity::$table::Column::OrgId;
+            const CHANGED: Self::Column = entity::$table::Column::$changed;
+        }
+    )*};
+}
+
+scoped!(user by ChangedSeq, group by ChangedSeq, membership by ChangedSeq, token by ChangedSeq, admin by ChangedSeq, head by Seq, audit by Seq);
+
+/// The rows of one organization.
+pub fn in_organization<E: Scoped>(organization: OrganizationId) -> Select<E> {
+    E::find().filter(E::ORGANIZATION.eq(organization.0))
+}
+
+/// The rows of one organization that changed after unit `seq`.
+pub fn changed_since<E: Scoped>(organization: OrganizationId, seq: i64) -> Select<E> {
+    in_organization::<E>(organization).filter(E::CHANGED.gt(seq))
+}

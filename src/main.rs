@@ -1,2 +1,6 @@
-//! Ceven.
-fn main() {}
+//! `ceven`: arguments in, exit code out.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ceven::cli::run()
+}

@@ -264,7 +264,8 @@ impl Rows {
                 .await?;
         }
         insert::<audit::ActiveModel>(transaction, self.entries, None).await?;
-        let heads = self.heads.iter().map(|(organization, head)| rows::head_row(*organization, head));
+        let heads: Vec<_> =
+            self.heads.into_iter().map(|(organization, head)| rows::head_row(organization, &head)).collect();
         upsert::<head::ActiveModel, _>(transaction, heads, &[head::Column::OrgId], head::Column::iter()).await
     }
 }

@@ -12,9 +12,9 @@ use ceven_actors::{
 };
 use ceven_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    AccessMode, ColumnTrait as _, ConnectOptions, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
+    AccessMode, ColumnTrait as _, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
 };
 use serde_json::json;
 

@@ -63,6 +63,11 @@ impl BoundFilter {
         holds(&self.0, object)
     }
 
+    /// Whether it looks at a top-level attribute.
+    pub fn mentions(&self, attribute: &str) -> bool {
+        mentions(&self.0, attribute)
+    }
+
     /// An `eq` on a text attribute that must hold for whatever fits: path of the attribute and the text,
     /// folded where case does not count. An index can answer it.
     pub fn equalities(&self) -> Vec<(String, &str)> {
@@ -82,6 +87,16 @@ impl BoundFilter {
                 _ => None,
             })
             .collect()
+    }
+}
+
+fn mentions(node: &Node, attribute: &str) -> bool {
+    match node {
+        Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| mentions(part, attribute)),
+        Node::Not(inner) => mentions(inner, attribute),
+        Node::Present(target) | Node::Compare(target, ..) | Node::Value(target, _) => {
+            target.attribute.name == attribute
+        }
     }
 }
 

@@ -63,6 +63,11 @@ impl SortKey {
         Ok(Self { target, descending })
     }
 
+    /// Whether it looks at a top-level attribute.
+    pub fn mentions(&self, attribute: &str) -> bool {
+        self.target.attribute.name == attribute
+    }
+
     /// What a resource is sorted by.
     pub fn value(&self, object: &Object) -> SortValue {
         let whole = Target { sub: None, ..self.target };

@@ -1,0 +1,142 @@
+//! What every request handler and every verb of the command line works with.
+use std::{net::SocketAddr, sync::Arc};
+
+use ceven_actors::{
+    clock::Clock,
+    directory::Directory,
+    domain::{
+        caller::{Actor, Authority, Caller, Stamp},
+        id::OrganizationId,
+    },
+    organization::{
+        message::{Answered, Command, OrganizationError},
+        state::Snapshot,
+    },
+};
+use tokio::sync::Semaphore;
+
+use crate::{
+    config::Settings,
+    http::auth::Access,
+    store::{DatabaseError, SqlStore, freshness::Freshness},
+};
+
+/// One node: a store and the organizations on it.
+pub struct App {
+    /// Durable side.
+    pub store: Arc<SqlStore>,
+    /// Organizations in memory.
+    pub directory: Directory,
+    /// How far each one has come.
+    pub freshness: Freshness,
+    /// Tokens known to this process.
+    pub access: Access,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Settings.
+    pub settings: Settings,
+    /// Lists that look at every resource.
+    pub scans: Arc<Semaphore>,
+    /// Base of SCIM addresses in answers.
+    pub scim_url: String,
+}
+
+/// The node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The actors cannot be started.
+    #[error("the actors cannot be started: {0}")]
+    Actors(#[from] ractor::SpawnErr),
+}
+
+impl App {
+    /// Connects to the store and starts with no organization in memory. `bound` is the public listener's address.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        bound: SocketAddr,
+    ) -> Result<Self, StartError> {
+        let store = Arc::new(SqlStore::connect(&settings.database.url, &settings.store_limits()).await?);
+        store.migrate().await?;
+        let directory = Directory::start(store.clone(), clock.clone(), settings.directory_limits()).await?;
+        Ok(Self {
+            freshness: Freshness::spawn(store.clone(), settings.database_timeout()),
+            access: Access::new(settings.security.hashing),
+            scans: Arc::new(Semaphore::new(settings.scim.scans.max(1))),
+            scim_url: settings.scim_url(bound),
+            directory,
+            store,
+            clock,
+            settings,
+        })
+    }
+
+    /// State of an organization that is no older than this call.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Unavailable` when the store does not answer.
+    pub async fn fresh(&self, id: OrganizationId) -> Result<Arc<Snapshot>, OrganizationError> {
+        let seq = self.freshness.seq(id).await.map_err(|_| OrganizationError::Unavailable)?;
+        let seq =
+            seq.ok_or_else(|| OrganizationError::NotFound { resource: "Organization", id: id.to_string() })?;
+        // An organization may be put to sleep between look-up and question; then it is asked for again.
+        match self.directory.organization(id).await?.snapshot(seq).await {
+            Err(OrganizationError::Unavailable) => self.directory.organization(id).await?.snapshot(seq).await,
+            result => result,
+        }
+    }
+
+    /// Gives an organization a command.
+    ///
+    /// # Errors
+    /// [`OrganizationError`].
+    pub async fn execute(
+        &self,
+        id: OrganizationId,
+        command: Command,
+        caller: Caller,
+    ) -> Result<Answered, OrganizationError> {
+        let stamp = self.stamp();
+        self.directory.organization(id).await?.execute(command, caller, stamp).await
+    }
+
+    /// Now, with ids to use.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { at_ms: self.clock.now_ms(), new_id: self.clock.new_id(), entry_id: self.clock.new_id() }
+    }
+
+    /// Whoever runs the command line, as the audit log names them.
+    pub fn operator(&self) -> Caller {
+        let name = std::env::var("SUDO_USER")
+            .or_else(|_| std::env::var("USER"))
+            .unwrap_or_else(|_| "operator".into());
+        Caller {
+            actor: Actor { kind: "operator", id: name.clone(), label: format!("{name} (command line)") },
+            authority: Authority::Operator,
+            ip: None,
+            request_id: self.clock.new_id().to_string(),
+        }
+    }
+
+    /// Ends every actor, writes what is queued and closes the store.
+    pub async fn stop(self) {
+        self.directory.drain().await;
+        drop(self.freshness);
+        // Tasks that read end with their readers; the last owner writes what is queued.
+        for _ in 0..100 {
+            if Arc::strong_count(&self.store) == 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        if let Some(store) = Arc::into_inner(self.store) {
+            store.close().await;
+        }
+    }
+}

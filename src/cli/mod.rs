@@ -1,0 +1,210 @@
+//! The command line: verbs, exit codes, and one JSON document on standard output with `--json`.
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use ceven_actors::{clock::SystemClock, organization::message::OrganizationError, ports::Profile};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use serde_json::Value;
+
+mod admin;
+mod audit;
+mod health;
+mod org;
+mod token;
+mod user;
+
+use crate::{
+    app::{App, StartError},
+    boot::{self, BootError},
+    config::Settings,
+    store::DatabaseError,
+};
+
+/// Ends a leaver's access everywhere at once, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "ceven", version, about)]
+struct Arguments {
+    /// A TOML file over the built-in settings.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one JSON document on standard output, and nothing else there.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the server; brings the database up to date first.
+    Serve,
+    /// Bring the database up to date.
+    Migrate,
+    /// Organizations.
+    #[command(subcommand)]
+    Org(org::Verb),
+    /// Local break-glass admins.
+    #[command(subcommand)]
+    Admin(admin::Verb),
+    /// Bearer tokens.
+    #[command(subcommand)]
+    Token(token::Verb),
+    /// Users.
+    #[command(subcommand)]
+    User(user::Verb),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    /// Probe a running server.
+    Healthcheck,
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What a verb prints.
+enum Output {
+    /// The same document for people and for programs: people get it indented or as lines.
+    Document { json: Value, text: String },
+    /// The verb has printed itself.
+    Printed,
+}
+
+/// Why a verb failed; its number is the exit code.
+#[derive(Debug)]
+enum Failure {
+    Failed(String),
+    Config(String),
+    Database(String),
+    Check(String),
+}
+
+impl Failure {
+    fn parts(&self) -> (u8, &str) {
+        match self {
+            Self::Failed(text) => (1, text),
+            Self::Config(text) => (3, text),
+            Self::Database(text) => (4, text),
+            Self::Check(text) => (5, text),
+        }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unreachable(_) => Self::Database(error.to_string()),
+            DatabaseError::SlugTaken(_) => Self::Failed(error.to_string()),
+            DatabaseError::UnknownKind => Self::Config(error.to_string()),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Database(error) => error.into(),
+            StartError::Actors(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<BootError> for Failure {
+    fn from(error: BootError) -> Self {
+        match error {
+            BootError::Config(text) => Self::Config(text),
+            BootError::Listen(..) => Self::Failed(error.to_string()),
+            BootError::Start(error) => error.into(),
+        }
+    }
+}
+
+impl From<OrganizationError> for Failure {
+    fn from(error: OrganizationError) -> Self {
+        match error {
+            OrganizationError::Unavailable => Self::Database("the database does not answer".into()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// Runs the process. Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 database unreachable,
+/// 5 a check failed.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let json = arguments.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(dispatch(arguments)) {
+        Ok(Output::Document { json: document, text }) => {
+            println!("{}", if json { document.to_string() } else { text });
+            ExitCode::SUCCESS
+        }
+        Ok(Output::Printed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (code, text) = failure.parts();
+            eprintln!("error: {text}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
+    if let Verb::Completions { shell } = arguments.verb {
+        clap_complete::generate(shell, &mut Arguments::command(), "ceven", &mut std::io::stdout());
+        return Ok(Output::Printed);
+    }
+    if let Verb::Audit(audit::Verb::Verify { file }) = &arguments.verb {
+        return audit::verify(file, arguments.json);
+    }
+    let settings = Settings::load(arguments.config.as_deref(), std::env::vars())
+        .map_err(|error| Failure::Config(error.to_string()))?;
+    boot::start_logging(&settings)?;
+    match arguments.verb {
+        Verb::Serve => boot::run(settings).await.map(|()| Output::Printed).map_err(Failure::from),
+        Verb::Healthcheck => health::check(&settings).await,
+        verb => {
+            let app =
+                App::start(settings, Arc::new(SystemClock), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            let output = on_database(&app, verb).await;
+            app.stop().await;
+            output
+        }
+    }
+}
+
+/// The verbs that work on the database; a running server obeys them at its next request.
+async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
+    match verb {
+        Verb::Org(verb) => org::run(app, verb).await,
+        Verb::Admin(verb) => admin::run(app, verb).await,
+        Verb::Token(verb) => token::run(app, verb).await,
+        Verb::User(verb) => user::run(app, verb).await,
+        Verb::Audit(verb) => audit::run(app, verb).await,
+        // Starting has migrated already.
+        Verb::Migrate | Verb::Serve | Verb::Healthcheck | Verb::Completions { .. } => {
+            Ok(document(serde_json::json!({ "migrated": true }), "The database is up to date.".into()))
+        }
+    }
+}
+
+fn document(json: Value, text: String) -> Output {
+    Output::Document { json, text }
+}
+
+/// The organization that `--org` names.
+async fn organization(app: &App, slug: &str) -> Result<Profile, Failure> {
+    let found = app.store.organization_by_slug(slug).await?;
+    found.ok_or_else(|| Failure::Failed(format!("there is no organization with the slug {slug}")))
+}
+
+/// Lines of a list for people, or a word when it is empty.
+fn lines(lines: Vec<String>, empty: &str) -> String {
+    if lines.is_empty() { empty.to_owned() } else { lines.join("\n") }
+}

@@ -1,0 +1,245 @@
+//! Settings: the defaults compiled in, a file over them, the environment over both.
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+
+use ceven_actors::{
+    directory::DirectoryLimits,
+    protocol::scim::{filter::FilterLimits, list::ListLimits, patch::PatchLimits, resource::ValueLimits},
+};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::store::StoreLimits;
+
+const DEFAULTS: &str = include_str!("../config/ceven.toml");
+const PREFIX: &str = "CEVEN_";
+
+/// Every setting; `config/ceven.toml` says what each one means.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/ceven.toml documents every setting beside its default")]
+pub struct Settings {
+    pub server: Server,
+    pub admin: Admin,
+    pub database: Database,
+    pub journal: Journal,
+    pub organization: Organization,
+    pub scim: Scim,
+    pub security: Security,
+    pub log: Log,
+}
+
+macro_rules! section {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(missing_docs, reason = "config/ceven.toml documents every setting beside its default")]
+        pub struct $name { $(pub $field: $kind),* }
+    )*};
+}
+
+section! {
+    /// The public listener.
+    Server {
+        listen: SocketAddr, public_url: String, max_connections: usize, header_read_timeout_ms: u64, body_read_timeout_ms: u64,
+        request_timeout_ms: u64, drain_timeout_ms: u64, body_bytes: usize, group_body_bytes: usize,
+    }
+    /// The listener for probes.
+    Admin { listen: SocketAddr }
+    /// The database.
+    Database { url: String, readers: u32, writers: u32, timeout_ms: u64 }
+    /// Group commit.
+    Journal { batch_units: usize }
+    /// Organizations in memory.
+    Organization { permits: usize, memory_bytes: usize, sweep_ms: u64 }
+    /// Limits of the protocol.
+    Scim {
+        default_count: usize, max_count: usize, filter_bytes: usize, filter_depth: usize, patch_operations: usize, text_bytes: usize,
+        values: usize, patch_body_members: usize, scans: usize,
+    }
+    /// Proxies and hashing.
+    Security { trusted_proxies: Vec<String>, hashing: usize }
+    /// Logs.
+    Log { format: LogFormat, filter: String }
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A setting that cannot be used, in words for whoever set it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Settings {
+    /// Reads the layers. `environment` is a parameter so that tests need not change their own.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for an unknown setting, a value of the wrong type, a file that cannot be read.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut table: Table =
+            DEFAULTS.parse().map_err(|error| ConfigError(format!("the compiled-in defaults: {error}")))?;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+            let layer: Table =
+                text.parse().map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+            merge(&mut table, layer);
+        }
+        let variables: BTreeMap<String, String> =
+            environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        for (name, value) in variables {
+            apply_variable(&mut table, &name, value)?;
+        }
+        Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))
+    }
+
+    /// The base of every SCIM address in an answer.
+    pub fn scim_url(&self, bound: SocketAddr) -> String {
+        let base = match self.server.public_url.trim_end_matches('/') {
+            "" => format!("http://{bound}"),
+            url => url.to_owned(),
+        };
+        format!("{base}/api/v1/scim/v2")
+    }
+
+    /// Limits of the store.
+    pub fn store_limits(&self) -> StoreLimits {
+        StoreLimits {
+            batch_units: self.journal.batch_units,
+            readers: self.database.readers,
+            writers: self.database.writers,
+            timeout: self.database_timeout(),
+        }
+    }
+
+    /// How long the database may take.
+    pub fn database_timeout(&self) -> Duration {
+        Duration::from_millis(self.database.timeout_ms)
+    }
+
+    /// Limits of the directory.
+    pub fn directory_limits(&self) -> DirectoryLimits {
+        let Organization { permits, memory_bytes, sweep_ms } = self.organization;
+        DirectoryLimits { permits, memory_bytes, sweep_ms }
+    }
+
+    /// Limits of lists.
+    pub fn list_limits(&self) -> ListLimits {
+        ListLimits {
+            default_count: self.scim.default_count,
+            max_count: self.scim.max_count,
+            filter: self.filter_limits(),
+        }
+    }
+
+    /// Limits of PATCH.
+    pub fn patch_limits(&self) -> PatchLimits {
+        PatchLimits {
+            operations: self.scim.patch_operations,
+            filter: self.filter_limits(),
+            values: self.value_limits(),
+        }
+    }
+
+    /// Limits of values.
+    pub fn value_limits(&self) -> ValueLimits {
+        ValueLimits { text_bytes: self.scim.text_bytes, values: self.scim.values }
+    }
+
+    fn filter_limits(&self) -> FilterLimits {
+        FilterLimits { length_bytes: self.scim.filter_bytes, depth: self.scim.filter_depth }
+    }
+}
+
+fn merge(base: &mut Table, layer: Table) {
+    for (key, value) in layer {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(layer)) => merge(inner, layer),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sets one setting from `CEVEN_SECTION__NAME`, or from the file that `CEVEN_SECTION__NAME_FILE` names.
+/// Variables without `__` (such as those of test scripts) are not settings.
+fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), ConfigError> {
+    let Some((section, key)) = name[PREFIX.len()..].split_once("__") else { return Ok(()) };
+    let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
+    let unknown = || ConfigError(format!("{name}: there is no setting {section}.{key}"));
+    let settings = table.get_mut(&section).and_then(Value::as_table_mut).ok_or_else(unknown)?;
+    if let Some(key) = key.strip_suffix("_file").filter(|key| settings.contains_key(*key)) {
+        let text = std::fs::read_to_string(&value)
+            .map_err(|error| ConfigError(format!("{name}: {value}: {error}")))?;
+        settings.insert(key.to_owned(), Value::String(text.trim_end().to_owned()));
+        return Ok(());
+    }
+    let wrong = |kind: &str| ConfigError(format!("{name} must be {kind}"));
+    let value = match settings.get(&key).ok_or_else(unknown)? {
+        Value::Integer(_) => Value::Integer(value.trim().parse().map_err(|_| wrong("a whole number"))?),
+        Value::Array(_) => value
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(Value::from)
+            .collect::<Vec<_>>()
+            .into(),
+        _ => Value::String(value),
+    };
+    settings.insert(key, value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::load(None, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn the_environment_overrides_the_defaults() {
+        let settings = load(&[
+            ("CEVEN_SERVER__LISTEN", "127.0.0.1:1"),
+            ("CEVEN_SCIM__MAX_COUNT", "7"),
+            ("CEVEN_SECURITY__TRUSTED_PROXIES", "10.0.0.0/8, ::1/128"),
+            ("CEVEN_TEST_POSTGRES", "ignored"),
+        ])
+        .unwrap();
+        assert_eq!((settings.server.listen.port(), settings.scim.max_count), (1, 7));
+        assert_eq!(settings.security.trusted_proxies, ["10.0.0.0/8", "::1/128"]);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (name, value) in
+            [("CEVEN_SERVER__LISTEM", "x"), ("CEVEN_SCIM__MAX_COUNT", "many"), ("CEVEN_NOWHERE__X", "1")]
+        {
+            assert!(load(&[(name, value)]).unwrap_err().to_string().contains(name));
+        }
+        assert!(load(&[("CEVEN_SERVER__LISTEN", "nowhere")]).is_err());
+    }
+
+    #[test]
+    fn a_secret_may_come_from_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "postgres://secret\n").unwrap();
+        let settings = load(&[("CEVEN_DATABASE__URL_FILE", file.path().to_str().unwrap())]).unwrap();
+        assert_eq!(settings.database.url, "postgres://secret");
+    }
+}

@@ -1,0 +1,117 @@
+//! From an `Authorization` header to an organization.
+//!
+//! 1. Shape and checksum first: a typo or a guess costs no look-up.
+//! 2. SHA-256 finds the organization; a digest this process does not know is asked for in the store, because
+//!    another process may have minted it a moment ago.
+//! 3. The organization's state is fresh, so a token revoked anywhere is refused here at its next request.
+//! 4. argon2id runs once a token and process, never for an unknown token, and callers share the run.
+use std::sync::Arc;
+
+use ceven_actors::{
+    domain::{
+        id::OrganizationId,
+        token::{Token, TokenKind},
+    },
+    organization::{message::OrganizationError, state::Snapshot},
+    protocol::secret::{self, Digest},
+};
+use dashmap::DashMap;
+use http::{HeaderMap, header::AUTHORIZATION};
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::app::App;
+
+/// Tokens that this process has met.
+pub struct Access {
+    owners: DashMap<Digest, OrganizationId>,
+    verified: DashMap<Digest, Arc<OnceCell<bool>>>,
+    hashing: Semaphore,
+}
+
+/// A request's right.
+pub struct Authenticated {
+    /// Whose data it may see.
+    pub organization: OrganizationId,
+    /// The token it came with.
+    pub token: Arc<Token>,
+    /// State no older than the request.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// Why a request has no right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// 401, with a sentence.
+    Unauthorized(&'static str),
+    /// 403: a token for something else.
+    WrongKind,
+    /// 503: nobody can tell.
+    Unavailable,
+}
+
+impl Access {
+    /// Knows no token yet. `hashing` computations of argon2id run at the same time.
+    pub fn new(hashing: usize) -> Self {
+        Self { owners: DashMap::new(), verified: DashMap::new(), hashing: Semaphore::new(hashing.max(1)) }
+    }
+}
+
+const UNKNOWN: Refusal = Refusal::Unauthorized("The bearer token is not known.");
+
+/// Authenticates a request by its bearer token.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn authenticate(app: &App, headers: &HeaderMap, kind: TokenKind) -> Result<Authenticated, Refusal> {
+    let header = headers.get(AUTHORIZATION).ok_or(Refusal::Unauthorized("A bearer token is required."))?;
+    let raw = header.to_str().map(secret::from_header).unwrap_or_default();
+    if !secret::is_well_formed(raw) {
+        return Err(Refusal::Unauthorized(
+            "The bearer token is malformed: it has 64 characters and begins with cvn_.",
+        )); // (1)
+    }
+    let digest = secret::digest(raw);
+    let organization = owner(app, digest).await?;
+    let snapshot = app.fresh(organization).await.map_err(|error| match error {
+        OrganizationError::NotFound { .. } => UNKNOWN,
+        _ => Refusal::Unavailable,
+    })?; // (3)
+    let token = snapshot.token_by_digest(&digest).ok_or(UNKNOWN)?.clone();
+    if token.revoked_ms.is_some() {
+        return Err(Refusal::Unauthorized("The bearer token has been revoked."));
+    }
+    if !token.is_live(app.clock.now_ms()) {
+        return Err(Refusal::Unauthorized("The bearer token has expired."));
+    }
+    if token.kind != kind {
+        return Err(Refusal::WrongKind);
+    }
+    if !is_verified(app, digest, raw, &token).await? {
+        return Err(UNKNOWN);
+    }
+    Ok(Authenticated { organization, token, snapshot })
+}
+
+/// (2)
+async fn owner(app: &App, digest: Digest) -> Result<OrganizationId, Refusal> {
+    if let Some(known) = app.access.owners.get(&digest) {
+        return Ok(*known);
+    }
+    let found =
+        app.freshness.organization_of(digest).await.map_err(|_| Refusal::Unavailable)?.ok_or(UNKNOWN)?;
+    app.access.owners.insert(digest, found);
+    Ok(found)
+}
+
+/// (4)
+async fn is_verified(app: &App, digest: Digest, raw: &str, token: &Arc<Token>) -> Result<bool, Refusal> {
+    let known = app.access.verified.get(&digest).map(|entry| entry.value().clone());
+    let cell = known.unwrap_or_else(|| app.access.verified.entry(digest).or_default().value().clone());
+    let verify = || async {
+        let _turn = app.access.hashing.acquire().await.map_err(|_| Refusal::Unavailable)?;
+        let (raw, token) = (raw.to_owned(), token.clone());
+        let checked = tokio::task::spawn_blocking(move || crate::secret::verify(&raw, &token.verifier)).await;
+        checked.map_err(|_| Refusal::Unavailable)
+    };
+    cell.get_or_try_init(verify).await.copied()
+}

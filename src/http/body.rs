@@ -1,0 +1,158 @@
+//! Reading a body: its media type, its size while it comes in, its time, and its JSON.
+use std::{fmt, time::Duration};
+
+use bytes::{Buf, BytesMut};
+use ceven_actors::protocol::scim::{Object, ScimError, ScimType};
+use futures_util::{Stream, StreamExt as _};
+use http::{HeaderMap, header::CONTENT_TYPE};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// Reads a SCIM body as JSON.
+///
+/// # Errors
+/// 415 for another media type, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400 `invalidSyntax` for what
+/// is no JSON, is nested deeper than 128 levels or has a key twice.
+pub async fn read_json<S, B, E>(
+    headers: &HeaderMap,
+    body: S,
+    limit_bytes: usize,
+    timeout: Duration,
+) -> Result<Value, ScimError>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
+    check_media_type(headers)?;
+    let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
+    let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
+    let strict: Strict = serde_json::from_slice(&bytes).map_err(|error| {
+        ScimError::bad(ScimType::InvalidSyntax, format!("The body is not readable JSON: {error}."))
+    })?;
+    Ok(strict.0)
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), ScimError> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let essence =
+        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/scim+json" | "application/json" => Ok(()),
+        _ => Err(ScimError::new(415, "The body must be application/scim+json or application/json.")),
+    }
+}
+
+async fn collect<S, B, E>(body: S, limit_bytes: usize) -> Result<BytesMut, ScimError>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
+    let mut bytes = BytesMut::new();
+    let mut body = std::pin::pin!(body);
+    while let Some(part) = body.next().await {
+        let mut part = part.map_err(|_| ScimError::new(400, "The body broke off."))?;
+        while part.has_remaining() {
+            let chunk = part.chunk();
+            if bytes.len() + chunk.len() > limit_bytes {
+                return Err(ScimError::new(413, format!("The body is larger than {limit_bytes} bytes.")));
+            }
+            bytes.extend_from_slice(chunk);
+            let read = chunk.len();
+            part.advance(read);
+        }
+    }
+    Ok(bytes)
+}
+
+/// A JSON value in which no key comes twice: which of two counts would be a guess.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Object::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("the key {key:?} is there twice")));
+            }
+            object.insert(key, value);
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(body: &str, media_type: &str) -> Result<Value, ScimError> {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, media_type.parse().unwrap())]);
+        let parts = body
+            .as_bytes()
+            .chunks(7)
+            .map(|part| Ok::<_, ()>(bytes::Bytes::copy_from_slice(part)))
+            .collect::<Vec<_>>();
+        read_json(&headers, futures_util::stream::iter(parts), 1000, Duration::from_secs(1)).await
+    }
+
+    #[tokio::test]
+    async fn reads_json_within_limits() {
+        let text = r#"{"a":[1,-2,2.5,"x",null,true]}"#;
+        assert_eq!(read(text, "application/SCIM+json; charset=utf-8").await.unwrap().to_string(), text);
+        assert_eq!(read("{}", "text/plain").await.unwrap_err().status, 415);
+        assert_eq!(read(&"x".repeat(1001), "application/json").await.unwrap_err().status, 413);
+        for bad in ["", "{", r#"{"a":1,"a":2}"#, &"[".repeat(900)] {
+            let error = read(bad, "application/json").await.unwrap_err();
+            assert_eq!((error.status, error.scim_type), (400, Some(ScimType::InvalidSyntax)), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Lists: an index answers what it can, anything else looks at every resource, on a thread where that
+//! delays nobody and in a number that leaves the other threads alone.
+use std::sync::Arc;
+
+use ceven_actors::{
+    domain::{group::Group, user::User},
+    organization::state::Snapshot,
+    protocol::scim::{
+        Object,
+        list::{ListQuery, Parameters, envelope},
+        schema::{GROUP_TYPE, USER_TYPE},
+    },
+};
+use http::StatusCode;
+
+use super::{Answer, Request, render::Renderer, roles};
+use crate::http::{
+    auth::Refusal,
+    reply::{self, ScimFailure},
+};
+
+/// A page of what fits, and how much fits.
+pub(super) struct Page {
+    total: usize,
+    resources: Vec<String>,
+}
+
+pub(super) fn reply_page(query: &ListQuery, page: &Page) -> Answer {
+    Ok(reply::scim(StatusCode::OK, envelope(page.total, query.start_index, &page.resources)))
+}
+
+pub(super) async fn users(request: &Request<'_>, parameters: &Parameters) -> Answer {
+    let query = Arc::new(parameters.bind(&USER_TYPE, &request.app.settings.list_limits())?);
+    let page = users_page(request, &query).await?;
+    reply_page(&query, &page)
+}
+
+pub(super) async fn groups(request: &Request<'_>, parameters: &Parameters) -> Answer {
+    let query = Arc::new(parameters.bind(&GROUP_TYPE, &request.app.settings.list_limits())?);
+    let page = groups_page(request, &query).await?;
+    reply_page(&query, &page)
+}
+
+/// The root: users, groups and roles in one list (RFC 7644 §3.4.2.1). A filter that makes no sense for one
+/// of them fits none of these.
+pub(super) async fn everything(request: &Request<'_>, parameters: &Parameters) -> Answer {
+    let limits = request.app.settings.list_limits();
+    let mut refused = None;
+    let mut total = 0;
+    let mut resources = Vec::new();
+    let mut first = None;
+    for kind in ceven_actors::protocol::scim::schema::RESOURCE_TYPES {
+        let bound = match parameters.bind(kind, &limits) {
+            Ok(bound) => bound,
+            Err(error) => {
+                refused = Some(error);
+                continue;
+            }
+        };
+        let (start_index, count) = (bound.start_index, bound.count);
+        let query = Arc::new(ListQuery {
+            start_index: start_index.saturating_sub(total).max(1),
+            count: count - resources.len().min(count),
+            ..bound
+        });
+        let page = match kind.name {
+            "User" => users_page(request, &query).await?,
+            "Group" => groups_page(request, &query).await?,
+            _ => roles::page(request, &query),
+        };
+        // Before its place has come, a kind contributes nothing but its number.
+        if start_index <= total + page.total {
+            resources.extend(page.resources);
+        }
+        total += page.total;
+        first.get_or_insert(start_index);
+    }
+    match (first, refused) {
+        (Some(start_index), _) => Ok(reply::scim(StatusCode::OK, envelope(total, start_index, &resources))),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Ok(reply::scim(StatusCode::OK, envelope(0, 1, &[]))),
+    }
+}
+
+async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Page, ScimFailure> {
+    let snapshot = &request.right.snapshot;
+    let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
+    if query.filter.is_none() && query.sort.is_none() {
+        let users = snapshot.users(query.start_index - 1).take(query.count);
+        let resources = users.map(|user| renderer.user(user, &query.projection)).collect();
+        return Ok(Page { total: snapshot.user_count(), resources });
+    }
+    let with_groups = mentions(query, "groups");
+    let (total, found) = match candidate(snapshot, query) {
+        Some(user) => select(user.into_iter(), |user| renderer.user_object(user, with_groups), query),
+        None => {
+            let query = query.clone();
+            scan(request, move |snapshot, base_url| {
+                let renderer = Renderer { snapshot, base_url };
+                select(
+                    snapshot.users(0).cloned(),
+                    |user: &Arc<User>| renderer.user_object(user, with_groups),
+                    &query,
+                )
+            })
+            .await?
+        }
+    };
+    Ok(Page { total, resources: found.iter().map(|user| renderer.user(user, &query.projection)).collect() })
+}
+
+/// The one user that can fit, when an index can tell: `Some(None)` when there is none.
+fn candidate(snapshot: &Snapshot, query: &ListQuery) -> Option<Option<Arc<User>>> {
+    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text)| match attribute.as_str() {
+        "id" => Some(text.parse().ok().and_then(|id| snapshot.user(id)).cloned()),
+        "userName" => Some(snapshot.user_by_name(text).cloned()),
+        "externalId" => Some(snapshot.user_by_external_id(text).cloned()),
+        _ => None,
+    })
+}
+
+async fn groups_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Page, ScimFailure> {
+    let snapshot = &request.right.snapshot;
+    let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
+    let (total, found) = if query.filter.is_none() && query.sort.is_none() {
+        let groups = snapshot.groups().skip(query.start_index - 1).take(query.count);
+        (snapshot.group_count(), groups.cloned().collect())
+    } else {
+        let with_members = mentions(query, "members");
+        match group_candidates(snapshot, query) {
+            Some(groups) => {
+                select(groups.into_iter(), |group| renderer.group_object(group, with_members), query)
+            }
+            None => {
+                let query = query.clone();
+                scan(request, move |snapshot, base_url| {
+                    let renderer = Renderer { snapshot, base_url };
+                    select(
+                        snapshot.groups().cloned(),
+                        |group: &Arc<Group>| renderer.group_object(group, with_members),
+                        &query,
+                    )
+                })
+                .await?
+            }
+        }
+    };
+    Ok(Page {
+        total,
+        resources: found.iter().map(|group| renderer.group(group, &query.projection)).collect(),
+    })
+}
+
+/// The groups that can fit, when an index can tell: by id, or by a member.
+fn group_candidates(snapshot: &Snapshot, query: &ListQuery) -> Option<Vec<Arc<Group>>> {
+    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text)| match attribute.as_str() {
+        "id" => Some(text.parse().ok().and_then(|id| snapshot.group(id)).cloned().into_iter().collect()),
+        "members.value" => {
+            Some(text.parse().map(|user| snapshot.groups_of(user).cloned().collect()).unwrap_or_default())
+        }
+        _ => None,
+    })
+}
+
+fn mentions(query: &ListQuery, attribute: &str) -> bool {
+    query.filter.as_ref().is_some_and(|filter| filter.mentions(attribute))
+        || query.sort.is_some_and(|sort| sort.mentions(attribute))
+}
+
+/// Runs a look at everything on a thread of its own.
+async fn scan<T: Send + 'static>(
+    request: &Request<'_>,
+    work: impl FnOnce(&Snapshot, &str) -> T + Send + 'static,
+) -> Result<T, ScimFailure> {
+    let (app, snapshot) = (request.app.clone(), request.right.snapshot.clone());
+    let turn =
+        app.scans.clone().acquire_owned().await.map_err(|_| ScimFailure::Refused(Refusal::Unavailable))?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work(&snapshot, &app.scim_url)
+    });
+    done.await.map_err(|_| ScimFailure::Refused(Refusal::Unavailable))
+}
+
+/// What fits, in order: how many, and those of the page.
+pub(super) fn select<T>(
+    all: impl Iterator<Item = T>,
+    object: impl Fn(&T) -> Object,
+    query: &ListQuery,
+) -> (usize, Vec<T>) {
+    let skip = query.start_index - 1;
+    let fits = |object: &Object| query.filter.as_ref().is_none_or(|filter| filter.matches(object));
+    let Some(sort) = &query.sort else {
+        let mut total = 0;
+        let mut page = Vec::new();
+        for item in all {
+            if fits(&object(&item)) {
+                if total >= skip && page.len() < query.count {
+                    page.push(item);
+                }
+                total += 1;
+            }
+        }
+        return (total, page);
+    };
+    let mut found: Vec<_> = all
+        .filter_map(|item| {
+            let object = object(&item);
+            fits(&object).then(|| (sort.value(&object), item))
+        })
+        .collect();
+    // Stable: what is equal keeps the order of lists.
+    found.sort_by(|(left, _), (right, _)| sort.compare(left, right));
+    let total = found.len();
+    (total, found.into_iter().skip(skip).take(query.count).map(|(_, item)| item).collect())
+}
+
+impl Page {
+    pub(super) fn new(total: usize, resources: Vec<String>) -> Self {
+        Self { total, resources }
+    }
+}

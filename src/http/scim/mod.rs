@@ -1,0 +1,160 @@
+//! `/api/v1/scim/v2`: one line an endpoint (RFC 7644 §3.2).
+use std::{sync::Arc, time::Duration};
+
+use ceven_actors::{
+    domain::{
+        caller::{Actor, Authority, Caller},
+        token::TokenKind,
+    },
+    organization::message::{Answered, Command},
+    protocol::scim::{Object, ScimError, ScimType, list::Parameters},
+};
+use http::{Method, StatusCode};
+use serde_json::Value;
+use warp::reply::Response;
+
+mod discovery;
+mod groups;
+mod lists;
+mod render;
+mod roles;
+mod users;
+
+use super::{
+    Incoming,
+    auth::{Authenticated, authenticate},
+    body::read_json,
+    reply::{self, ScimFailure},
+};
+use crate::app::App;
+
+type Answer = Result<Response, ScimFailure>;
+
+/// An authenticated SCIM request.
+struct Request<'a> {
+    app: &'a Arc<App>,
+    right: Authenticated,
+    incoming: Incoming,
+}
+
+pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
+    let (method, path) = (incoming.method.clone(), incoming.path.clone());
+    let answer = match authenticate(app, &incoming.headers, TokenKind::Scim).await {
+        Ok(right) => route(Request { app, right, incoming }, &method, segments).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    answer.unwrap_or_else(|failure| {
+        tracing::info!(%method, path, ?failure, "a SCIM request was refused");
+        reply::scim_failure(failure)
+    })
+}
+
+async fn route(request: Request<'_>, method: &Method, segments: &[&str]) -> Answer {
+    // Where GET answers, HEAD does: hyper leaves the body out.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    match (method, segments) {
+        ("GET", []) => lists::everything(&request, &request.parameters()).await,
+        ("POST", [".search"]) => search(request, "").await,
+        ("GET", ["Users"]) => lists::users(&request, &request.parameters()).await,
+        ("POST", ["Users"]) => users::create(request).await,
+        ("POST", ["Users", ".search"]) => search(request, "Users").await,
+        ("GET", ["Users", id]) => users::get(&request, id),
+        ("PUT", ["Users", id]) => users::replace(request, id).await,
+        ("PATCH", ["Users", id]) => users::patch(request, id).await,
+        ("DELETE", ["Users", id]) => users::delete(request, id).await,
+        ("GET", ["Groups"]) => lists::groups(&request, &request.parameters()).await,
+        ("POST", ["Groups"]) => groups::create(request).await,
+        ("POST", ["Groups", ".search"]) => search(request, "Groups").await,
+        ("GET", ["Groups", id]) => groups::get(&request, id),
+        ("PUT", ["Groups", id]) => groups::replace(request, id).await,
+        ("PATCH", ["Groups", id]) => groups::patch(request, id).await,
+        ("DELETE", ["Groups", id]) => groups::delete(request, id).await,
+        ("GET", ["Roles"]) => roles::list(&request, &request.parameters()),
+        ("POST", ["Roles", ".search"]) => search(request, "Roles").await,
+        ("GET", ["Roles", id]) => roles::get(&request, id),
+        ("GET", ["ServiceProviderConfig"]) => discovery::service_provider_config(&request),
+        ("GET", ["ResourceTypes"]) => discovery::resource_types(&request),
+        ("GET", ["ResourceTypes", id]) => discovery::resource_type(&request, id),
+        ("GET", ["Schemas"]) => discovery::schemas(&request),
+        ("GET", ["Schemas", id]) => discovery::schema(&request, id),
+        (_, known) => Err(unmatched(known)),
+    }
+}
+
+/// 405 where there is an endpoint for another method, 404 elsewhere.
+fn unmatched(segments: &[&str]) -> ScimFailure {
+    let allow = match segments {
+        [".search"] | ["Users" | "Groups" | "Roles", ".search"] => "POST",
+        []
+        | ["Roles" | "ServiceProviderConfig" | "ResourceTypes" | "Schemas"]
+        | ["Roles" | "ResourceTypes" | "Schemas", _] => "GET, HEAD",
+        ["Users" | "Groups"] => "GET, HEAD, POST",
+        ["Users" | "Groups", _] => "GET, HEAD, PUT, PATCH, DELETE",
+        _ => return ScimError::new(404, "There is no such endpoint.").into(),
+    };
+    ScimFailure::MethodNotAllowed(allow)
+}
+
+async fn search(mut request: Request<'_>, endpoint: &str) -> Answer {
+    let parameters = request.search_body().await?;
+    match endpoint {
+        "Users" => lists::users(&request, &parameters).await,
+        "Groups" => lists::groups(&request, &parameters).await,
+        "Roles" => roles::list(&request, &parameters),
+        _ => lists::everything(&request, &parameters).await,
+    }
+}
+
+impl Request<'_> {
+    /// Parameters of the query string.
+    fn parameters(&self) -> Parameters {
+        let pairs: Vec<_> = form_urlencoded::parse(self.incoming.query.as_bytes()).collect();
+        Parameters::from_pairs(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
+    }
+
+    async fn search_body(&mut self) -> Result<Parameters, ScimFailure> {
+        let body = self.json(self.app.settings.server.body_bytes).await?;
+        Ok(Parameters::from_search(&body)?)
+    }
+
+    async fn json(&mut self, limit_bytes: usize) -> Result<Value, ScimError> {
+        let timeout = Duration::from_millis(self.app.settings.server.body_read_timeout_ms);
+        let body = std::mem::replace(&mut self.incoming.body, Box::pin(futures_util::stream::empty()));
+        read_json(&self.incoming.headers, body, limit_bytes, timeout).await
+    }
+
+    async fn object(&mut self, limit_bytes: usize) -> Result<Object, ScimError> {
+        match self.json(limit_bytes).await? {
+            Value::Object(object) => Ok(object),
+            _ => Err(ScimError::bad(ScimType::InvalidSyntax, "The body must be a JSON object.")),
+        }
+    }
+
+    /// Gives the token's organization a command.
+    async fn execute(&self, command: Command) -> Result<Answered, ScimFailure> {
+        let token = &self.right.token;
+        let caller = Caller {
+            actor: Actor { kind: "scim_token", id: token.id.to_string(), label: token.label.to_string() },
+            authority: Authority::Token(token.id),
+            ip: Some(self.incoming.client_ip),
+            request_id: self.app.clock.new_id().to_string(),
+        };
+        Ok(self.app.execute(self.right.organization, command, caller).await?)
+    }
+
+    /// Notes what of a body was ignored: the client cannot see it from the answer.
+    fn note_ignored(&self, ignored: &[String]) {
+        if !ignored.is_empty() {
+            tracing::info!(path = self.incoming.path, ?ignored, "unknown attributes were ignored");
+        }
+    }
+}
+
+/// 201 or 200 with a resource and its address.
+fn resource(created: bool, location: &str, body: String) -> Response {
+    let mut response = reply::scim(if created { StatusCode::CREATED } else { StatusCode::OK }, body);
+    if let Ok(value) = location.parse() {
+        response.headers_mut().insert(http::header::LOCATION, value);
+    }
+    response
+}

@@ -1,0 +1,122 @@
+//! A resource as it leaves the house: stored attributes, with `id`, `meta` and what is computed around them.
+use ceven_actors::{
+    clock::rfc3339,
+    domain::{group::Group, user::User},
+    organization::state::Snapshot,
+    protocol::scim::{Object, projection::Projection},
+};
+use serde_json::{Value, json};
+
+/// What rendering needs to know besides the resource.
+#[derive(Clone, Copy)]
+pub struct Renderer<'a> {
+    /// State that the resource is in.
+    pub snapshot: &'a Snapshot,
+    /// Base of addresses.
+    pub base_url: &'a str,
+}
+
+impl Renderer<'_> {
+    /// Address of a user.
+    pub fn user_location(&self, user: &User) -> String {
+        format!("{}/Users/{}", self.base_url, user.id)
+    }
+
+    /// Address of a group.
+    pub fn group_location(&self, group: &Group) -> String {
+        format!("{}/Groups/{}", self.base_url, group.id)
+    }
+
+    /// A user's JSON text. The usual case joins texts without parsing any.
+    pub fn user(&self, user: &User, projection: &Projection) -> String {
+        if !projection.is_default() {
+            return Value::Object(projection.apply(self.user_object(user, projection.includes("groups"))))
+                .to_string();
+        }
+        let mut text = opened(&user.attributes, &user.id.to_string());
+        let mut groups = self.snapshot.groups_of(user.id).peekable();
+        if groups.peek().is_some() {
+            let groups: Vec<Value> = groups.map(|group| self.group_of_user(group)).collect();
+            text.push_str(r#","groups":"#);
+            text.push_str(&Value::from(groups).to_string());
+        }
+        close(text, "User", user.created_ms, user.modified_ms, &self.user_location(user))
+    }
+
+    /// A user as an object, for filters, sorting and projection.
+    pub fn user_object(&self, user: &User, with_groups: bool) -> Object {
+        let mut object = user.object();
+        object.insert("id".into(), user.id.to_string().into());
+        if with_groups {
+            let groups: Vec<Value> =
+                self.snapshot.groups_of(user.id).map(|group| self.group_of_user(group)).collect();
+            if !groups.is_empty() {
+                object.insert("groups".into(), groups.into());
+            }
+        }
+        object.insert(
+            "meta".into(),
+            meta("User", user.created_ms, user.modified_ms, &self.user_location(user)),
+        );
+        object
+    }
+
+    fn group_of_user(&self, group: &Group) -> Value {
+        json!({ "value": group.id, "$ref": self.group_location(group), "display": group.display_name, "type": "direct" })
+    }
+
+    /// A group's JSON text.
+    pub fn group(&self, group: &Group, projection: &Projection) -> String {
+        if !projection.is_default() {
+            return Value::Object(projection.apply(self.group_object(group, projection.includes("members"))))
+                .to_string();
+        }
+        let mut text = opened(&group.attributes, &group.id.to_string());
+        if self.snapshot.member_count(group.id) > 0 {
+            text.push_str(r#","members":"#);
+            text.push_str(&self.members(group).to_string());
+        }
+        close(text, "Group", group.created_ms, group.modified_ms, &self.group_location(group))
+    }
+
+    /// A group as an object, for filters, sorting and projection.
+    pub fn group_object(&self, group: &Group, with_members: bool) -> Object {
+        let mut object = group.object();
+        object.insert("id".into(), group.id.to_string().into());
+        if with_members && self.snapshot.member_count(group.id) > 0 {
+            object.insert("members".into(), self.members(group));
+        }
+        object.insert(
+            "meta".into(),
+            meta("Group", group.created_ms, group.modified_ms, &self.group_location(group)),
+        );
+        object
+    }
+
+    fn members(&self, group: &Group) -> Value {
+        let member = |user: &std::sync::Arc<User>| json!({ "value": user.id, "$ref": self.user_location(user), "display": user.display(), "type": "User" });
+        self.snapshot.members(group.id).map(member).collect()
+    }
+}
+
+fn meta(kind: &str, created_ms: i64, modified_ms: i64, location: &str) -> Value {
+    json!({ "resourceType": kind, "created": rfc3339(created_ms), "lastModified": rfc3339(modified_ms), "location": location })
+}
+
+/// The text of an object, still open, with the id in front.
+fn opened(attributes: &str, id: &str) -> String {
+    let inner = attributes.trim_start_matches('{').strip_suffix('}').unwrap_or_default();
+    let mut text = String::with_capacity(inner.len() + 512);
+    text.push_str(r#"{"id":""#);
+    text.push_str(id);
+    text.push_str(r#"","#);
+    text.push_str(inner);
+    text
+}
+
+fn close(mut text: String, kind: &str, created_ms: i64, modified_ms: i64, location: &str) -> String {
+    text.push_str(r#","meta":"#);
+    text.push_str(&meta(kind, created_ms, modified_ms, location).to_string());
+    text.push('}');
+    text
+}

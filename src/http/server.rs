@@ -1,0 +1,81 @@
+//! Our own accept loop: warp's has no time-outs, no cap on connections and no bounded drain.
+use std::{sync::Arc, time::Duration};
+
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+use warp::{filters::BoxedFilter, reply::Response};
+
+use super::Peer;
+
+/// How connections are held.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerLimits {
+    /// At the same time.
+    pub connections: usize,
+    /// To send the headers of a request, and between two requests.
+    pub header_read: Duration,
+    /// For requests in progress when the server stops.
+    pub drain: Duration,
+}
+
+/// Bytes of a request's headers.
+const HEADER_BYTES: usize = 64 * 1024;
+/// After a failed accept (usually: no file descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop`, then lets requests in progress finish. Returns whether all of them did.
+pub async fn serve(
+    listener: TcpListener,
+    routes: BoxedFilter<(Response,)>,
+    limits: ServerLimits,
+    stop: CancellationToken,
+) -> bool {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections.max(1)));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            place = places.clone().acquire_owned() => match place {
+                Ok(place) => tokio::select! {
+                    () = stop.cancelled() => break,
+                    accepted = listener.accept() => accepted.map(|(stream, peer)| (stream, peer, place)),
+                },
+                Err(_) => break,
+            },
+        };
+        let (stream, peer, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let service = warp::service(routes.clone());
+        let service =
+            hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(Peer(peer));
+                hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
+            });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_read)
+            .max_buf_size(HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok()
+}

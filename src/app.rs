@@ -126,16 +126,17 @@ impl App {
 
     /// Ends every actor, writes what is queued and closes the store.
     pub async fn stop(self) {
-        self.directory.drain().await;
-        drop(self.freshness);
-        // Tasks that read end with their readers; the last owner writes what is queued.
+        let Self { store, directory, freshness, .. } = self;
+        directory.drain().await;
+        drop((directory, freshness));
+        // The tasks that still hold the store end in a moment; its last owner writes what is queued.
         for _ in 0..100 {
-            if Arc::strong_count(&self.store) == 1 {
+            if Arc::strong_count(&store) == 1 {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        if let Some(store) = Arc::into_inner(self.store) {
+        if let Some(store) = Arc::into_inner(store) {
             store.close().await;
         }
     }

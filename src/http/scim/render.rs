@@ -46,7 +46,7 @@ impl Renderer<'_> {
     /// A user as an object, for filters, sorting and projection.
     pub fn user_object(&self, user: &User, with_groups: bool) -> Object {
         let mut object = user.object();
-        object.insert("id".into(), user.id.to_string().into());
+        object.shift_insert(0, "id".into(), user.id.to_string().into());
         if with_groups {
             let groups: Vec<Value> =
                 self.snapshot.groups_of(user.id).map(|group| self.group_of_user(group)).collect();
@@ -82,7 +82,7 @@ impl Renderer<'_> {
     /// A group as an object, for filters, sorting and projection.
     pub fn group_object(&self, group: &Group, with_members: bool) -> Object {
         let mut object = group.object();
-        object.insert("id".into(), group.id.to_string().into());
+        object.shift_insert(0, "id".into(), group.id.to_string().into());
         if with_members && self.snapshot.member_count(group.id) > 0 {
             object.insert("members".into(), self.members(group));
         }

@@ -1,0 +1,5 @@
+//! Tests from outside: the real binary, real databases, HTTP. The tree mirrors the URL tree.
+mod faults;
+mod layers;
+mod scim;
+mod support;

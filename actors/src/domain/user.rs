@@ -33,7 +33,8 @@ pub struct User {
 }
 
 impl User {
-    /// Builds a user from normalised attributes; resolves `roles`, and makes `active` explicit (default: true).
+    /// Builds a user from normalised attributes and resolves `roles`. Without `active` a user has no access:
+    /// whoever takes the attribute away must not bring a leaver back by it.
     ///
     /// # Errors
     /// 400 `invalidValue` for a missing `userName` or an unknown role.
@@ -44,8 +45,7 @@ impl User {
         mut attributes: Object,
     ) -> Result<Self, ScimError> {
         let roles = resolve_roles(&mut attributes)?;
-        let active = attributes.get("active").and_then(Value::as_bool).unwrap_or(true);
-        attributes.insert("active".into(), active.into());
+        let active = attributes.get("active").and_then(Value::as_bool).unwrap_or(false);
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).map(Box::<str>::from);
         let user_name = text("userName")
             .ok_or_else(|| ScimError::bad(ScimType::InvalidValue, "userName is required."))?;
@@ -74,14 +74,6 @@ impl User {
     /// As [`User::from_attributes`].
     pub fn with(&self, attributes: Object, now_ms: i64) -> Result<Self, ScimError> {
         Self::from_attributes(self.id, self.created_ms, now_ms, attributes)
-    }
-
-    /// The name to show: `displayName`, or the user name.
-    pub fn display(&self) -> String {
-        match self.object().remove("displayName") {
-            Some(Value::String(name)) => name,
-            _ => self.user_name.to_string(),
-        }
     }
 
     /// The key of the user-name index: SCIM compares `userName` without case (RFC 7643 §4.1.1).

@@ -5,6 +5,7 @@
 //! 2. `active` and `roles` stay as they are when a PUT does not mention them.
 //! 3. A DELETE deactivates and hides; memberships and roles go, so a later restore grants nothing by itself.
 //! 4. No two users that are not deleted share a user name (without case) or an external id (with case).
+//! 5. A POST that does not mention `active` makes an active user.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ use crate::{
 type Decided = Result<Decision, OrganizationError>;
 
 pub(super) fn create(state: &Snapshot, attributes: &Object, stamp: Stamp) -> Decided {
+    let mut attributes = attributes.clone();
+    attributes.entry("active").or_insert(true.into()); // (5)
     let new = User::from_attributes(UserId(stamp.new_id), stamp.at_ms, stamp.at_ms, attributes.clone())?;
     let by_external_id = |find: fn(&'_ Snapshot, &str) -> Option<Arc<User>>| {
         new.external_id.as_deref().and_then(|id| find(state, id))
@@ -38,7 +41,7 @@ pub(super) fn create(state: &Snapshot, attributes: &Object, stamp: Stamp) -> Dec
         None => Ok(written("user.create", None, new, true)),
         Some(known) if known.active => Err(taken(&known, &new)), // (1)
         Some(known) => {
-            let restored = known.with(attributes.clone(), stamp.at_ms)?; // (1)
+            let restored = known.with(attributes, stamp.at_ms)?; // (1)
             unique(state, &restored)?;
             Ok(written("user.reactivate", Some(&known), restored, true))
         }

@@ -94,7 +94,7 @@ impl Renderer<'_> {
     }
 
     fn members(&self, group: &Group) -> Value {
-        let member = |user: &std::sync::Arc<User>| json!({ "value": user.id, "$ref": self.user_location(user), "display": user.display(), "type": "User" });
+        let member = |user: &std::sync::Arc<User>| json!({ "value": user.id, "$ref": self.user_location(user), "type": "User" });
         self.snapshot.members(group.id).map(member).collect()
     }
 }

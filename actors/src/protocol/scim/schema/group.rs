@@ -16,5 +16,4 @@ const MEMBER: &[Attribute] = &[
     Attribute::text("value", "Id of the user.").exact().immutable(),
     Attribute::reference("$ref", "Address of the user.", &["User"]).immutable(),
     Attribute::text("type", "Kind of member.").immutable().canonical(&["User"]),
-    Attribute::text("display", "Name of the user.").read_only(),
 ];

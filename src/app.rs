@@ -92,7 +92,8 @@ impl App {
         }
     }
 
-    /// Gives an organization a command.
+    /// Gives an organization a command. Call [`App::fresh`] first, as authentication does: otherwise a refusal
+    /// may rest on what another node has changed since.
     ///
     /// # Errors
     /// [`OrganizationError`].

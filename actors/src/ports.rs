@@ -54,6 +54,9 @@ pub struct Loaded {
 pub struct Unit {
     /// Whose.
     pub organization: OrganizationId,
+    /// Which run of staged units it belongs to: when one of a run is not written, the later ones must not
+    /// be either, even if the store would take them, because their callers were told so.
+    pub run: u64,
     /// The head that it was decided on. It is written only if the store's head is this one, hash
     /// included: a unit staged on top of one that failed can never pass, even when another unit has
     /// taken the failed one's number since.

@@ -5,10 +5,14 @@
 //! organization.
 //!
 //! 1. Units are told their fate in the order they were appended.
-//! 2. Every unit is told, also when the ledger panics or the journal ends: then its fate is `Unknown`.
-use std::{future::Future, panic::AssertUnwindSafe};
+//! 2. When a unit is not written, the later ones of its run are dropped, told `Aborted`.
+//! 3. Every unit is told, also when the ledger panics or the journal ends: then its fate is `Unknown`.
+use std::{collections::HashMap, future::Future, panic::AssertUnwindSafe};
 
-use ceven_actors::ports::{OnOutcome, StoreError, Unit};
+use ceven_actors::{
+    domain::id::OrganizationId,
+    ports::{OnOutcome, StoreError, Unit},
+};
 use futures_util::FutureExt as _;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -32,7 +36,7 @@ struct Queued {
     told: Told,
 }
 
-/// Tells a unit's fate once; when it is dropped untold, the fate is not known (2).
+/// Tells a unit's fate once; when it is dropped untold, the fate is not known (3).
 struct Told(Option<OnOutcome>);
 
 impl Told {
@@ -51,20 +55,41 @@ impl Drop for Told {
     }
 }
 
+/// (2) A unit, unless one before it in its run was not written.
+fn still_stands(queued: Queued, failed: &mut HashMap<OrganizationId, u64>) -> Option<Queued> {
+    match failed.get(&queued.unit.organization) {
+        Some(run) if *run == queued.unit.run => {
+            queued.told.tell(Err(StoreError::Aborted));
+            None
+        }
+        Some(_) => {
+            failed.remove(&queued.unit.organization);
+            Some(queued)
+        }
+        None => Some(queued),
+    }
+}
+
 impl Journal {
     /// Starts writing to a ledger, at most `batch_units` units at a time.
     pub fn spawn(mut ledger: impl Ledger, batch_units: usize) -> Self {
         let (queue, mut waiting) = mpsc::unbounded_channel::<Queued>();
         let writer = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(batch_units);
+            let mut failed = HashMap::new();
             while waiting.recv_many(&mut batch, batch_units).await > 0 {
+                let queued = batch.drain(..).filter_map(|queued| still_stands(queued, &mut failed));
                 let (units, tolds): (Vec<_>, Vec<_>) =
-                    batch.drain(..).map(|queued| (queued.unit, queued.told)).unzip();
+                    queued.map(|queued| (queued.unit, queued.told)).unzip();
                 let outcomes =
                     AssertUnwindSafe(ledger.commit(&units)).catch_unwind().await.unwrap_or_default();
                 let mut outcomes = outcomes.into_iter();
-                for told in tolds {
-                    told.tell(outcomes.next().unwrap_or(Err(StoreError::Unknown))); // (1) (2)
+                for (unit, told) in units.iter().zip(tolds) {
+                    let outcome = outcomes.next().unwrap_or(Err(StoreError::Unknown));
+                    if outcome.is_err() {
+                        failed.insert(unit.organization, unit.run);
+                    }
+                    told.tell(outcome); // (1) (3)
                 }
             }
         });
@@ -73,7 +98,7 @@ impl Journal {
 
     /// Queues a unit.
     pub fn append(&self, unit: Unit, on_outcome: OnOutcome) {
-        // A journal that has ended drops the message, and with it tells `Unknown` (2).
+        // A journal that has ended drops the message, and with it tells `Unknown` (3).
         let _ = self.queue.send(Queued { unit, told: Told(Some(on_outcome)) });
     }
 

@@ -1,5 +1,6 @@
 //! Tests from outside: the real binary, real databases, HTTP. The tree mirrors the URL tree.
 mod faults;
 mod layers;
+mod model;
 mod scim;
 mod support;

@@ -9,7 +9,14 @@
 //! 5. `Conflict`: someone else wrote. Read what changed, then decide everything again, in order.
 //! 6. `Unknown`: this memory may be wrong. Answer what is known, and die.
 //! 7. A caller who is gone before the decision has asked for nothing.
-use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::VecDeque,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
@@ -31,6 +38,13 @@ use crate::{
 
 /// A command that meets this many conflicts is answered "unavailable": others are writing faster.
 const MAX_CONFLICTS: u8 = 16;
+
+/// Runs of staged units, counted over all actors of the process.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+fn next_run() -> u64 {
+    RUNS.fetch_add(1, Ordering::Relaxed)
+}
 
 /// What an organization's actor starts with.
 pub struct Start {
@@ -68,8 +82,8 @@ pub struct Memory {
     committed: Arc<Snapshot>,
     head: Snapshot,
     in_flight: VecDeque<Staged>,
-    /// Fates of units of an older generation concern nobody any more.
-    generation: u64,
+    /// The run of what is staged now; fates of units of an older one concern nobody any more.
+    run: u64,
     catching_up: bool,
     pending: VecDeque<Ask>,
     reads: Vec<(u64, Reply<Arc<Snapshot>>)>,
@@ -87,7 +101,7 @@ impl Actor for OrganizationActor {
             head: (*start.snapshot).clone(),
             committed: start.snapshot,
             in_flight: VecDeque::new(),
-            generation: 0,
+            run: next_run(),
             catching_up: false,
             pending: VecDeque::new(),
             reads: Vec::new(),
@@ -111,12 +125,10 @@ impl Actor for OrganizationActor {
                 memory.reads.push((seq, reply));
                 memory.serve_reads(&me);
             }
-            Message::Written { generation, seq, outcome } if generation == memory.generation => {
+            Message::Written { run, seq, outcome } if run == memory.run => {
                 memory.written(&me, seq, outcome)?;
             }
-            Message::CaughtUp { generation, loaded } if generation == memory.generation => {
-                memory.caught_up(&me, loaded)
-            }
+            Message::CaughtUp { run, loaded } if run == memory.run => memory.caught_up(&me, loaded),
             Message::Written { .. } | Message::CaughtUp { .. } => {}
         }
         Ok(())
@@ -155,15 +167,16 @@ impl Memory {
                 };
                 self.in_flight.push_back(staged);
                 let unit = Unit {
+                    run: self.run,
                     organization: self.head.profile().id,
                     expected,
                     after,
                     changes: decision.changes,
                     entries,
                 };
-                let (me, generation) = (me.clone(), self.generation);
+                let (me, run) = (me.clone(), self.run);
                 let told = Box::new(move |outcome| {
-                    let _ = me.cast(Message::Written { generation, seq: after.seq, outcome });
+                    let _ = me.cast(Message::Written { run, seq: after.seq, outcome });
                 });
                 self.store.append(unit, told); // (2)
             }
@@ -231,7 +244,7 @@ impl Memory {
     }
 
     fn forget_staged(&mut self) {
-        self.generation += 1;
+        self.run = next_run();
         self.head = (*self.committed).clone();
     }
 
@@ -258,12 +271,12 @@ impl Memory {
     /// Reads what others wrote, outside the mailbox.
     fn catch_up(&mut self, me: &ActorRef<Message>) {
         self.catching_up = true;
-        let (store, me, generation) = (self.store.clone(), me.clone(), self.generation);
+        let (store, me, run) = (self.store.clone(), me.clone(), self.run);
         let (organization, seq) = (self.committed.profile().id, self.committed.head().seq);
         tokio::spawn(async move {
             let read = AssertUnwindSafe(store.changes_since(organization, seq)).catch_unwind();
             let loaded = read.await.unwrap_or(Err(StoreError::Unknown));
-            let _ = me.cast(Message::CaughtUp { generation, loaded });
+            let _ = me.cast(Message::CaughtUp { run, loaded });
         });
     }
 

@@ -189,8 +189,8 @@ pub enum Message {
     },
     /// What became of a unit.
     Written {
-        /// Generation of the staging it belongs to.
-        generation: u64,
+        /// Run of staged units it belongs to.
+        run: u64,
         /// Its number.
         seq: u64,
         /// What became of it.
@@ -198,8 +198,8 @@ pub enum Message {
     },
     /// What the store has that this memory has not.
     CaughtUp {
-        /// Generation that asked.
-        generation: u64,
+        /// Run that asked.
+        run: u64,
         /// What changed.
         loaded: Result<Loaded, StoreError>,
     },

@@ -50,7 +50,8 @@ impl Organization {
         self.call(|reply| Message::Read { seq, reply }).await
     }
 
-    /// Gives a command and waits until what it led to is durable.
+    /// Gives a command and waits until what it led to is durable. It is decided on a state at least as new as
+    /// the last snapshot that was asked for: ask for a fresh one first, or a refusal may rest on the past.
     ///
     /// # Errors
     /// [`OrganizationError`]; `Busy` when too many commands wait.

@@ -199,7 +199,7 @@ fn members_become_differences() {
         ]
     );
     assert_eq!(rest.len(), 1);
-    assert!(read(json!([{ "op": "remove", "path": "members[display sw \"x\"]" }])).is_err());
+    assert!(read(json!([{ "op": "remove", "path": "members[type sw \"x\"]" }])).is_err());
     assert!(
         read(json!([{ "op": "replace", "path": "members[value eq \"1\"].value", "value": "2" }])).is_err()
     );

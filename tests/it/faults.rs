@@ -135,3 +135,66 @@ async fn a_locked_database_refuses_and_recovers() {
     scim.user("bob").await;
     assert_eq!(server.audit("acme").iter().filter(|entry| entry["action"] == "user.create").count(), 2);
 }
+
+/// A way to the database that can be cut.
+struct Cable {
+    port: u16,
+    whole: Arc<tokio::sync::watch::Sender<bool>>,
+}
+
+impl Cable {
+    async fn lay(target: String) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let whole = Arc::new(tokio::sync::watch::Sender::new(true));
+        let state = whole.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let (target, mut state) = (target.clone(), state.subscribe());
+                tokio::spawn(async move {
+                    if !*state.borrow() {
+                        return;
+                    }
+                    let Ok(mut far) = tokio::net::TcpStream::connect(&target).await else { return };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = state.wait_for(|whole| !whole) => {}
+                    }
+                });
+            }
+        });
+        Self { port, whole }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_and_comes_back() {
+    let Some(base) = crate::support::postgres_url() else {
+        eprintln!("skipped: CEVEN_TEST_POSTGRES is not set; tests/run starts PostgreSQL and sets it");
+        return;
+    };
+    let address = base.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let cable = Cable::lay(address.clone()).await;
+    let through = format!("127.0.0.1:{}", cable.port);
+    let server =
+        Server::start_behind(crate::support::Database::Postgres, |url| url.replace(&address, &through)).await;
+    let scim = server.organization("acme");
+    scim.user("ann").await;
+    cable.whole.send_replace(false);
+    scim.get("/Users").await.refused(503, None);
+    scim.post("/Users", &json!({ "userName": "bob" })).await.refused(503, None);
+    cable.whole.send_replace(true);
+    server.until_ready().await;
+    let mut back = scim.get("/Users").await;
+    for _ in 0..100 {
+        if back.status == 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        back = scim.get("/Users").await;
+    }
+    assert_eq!(back.expect(200)["totalResults"], 1);
+    scim.user("bob").await;
+    server.audit("acme");
+}

@@ -3,4 +3,5 @@ mod faults;
 mod layers;
 mod model;
 mod scim;
+mod supervision;
 mod support;

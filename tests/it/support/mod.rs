@@ -77,8 +77,13 @@ async fn new_database(kind: Database, folder: &TempDir) -> String {
 
 impl Server {
     pub async fn start(kind: Database) -> Self {
+        Self::start_behind(kind, |url| url).await
+    }
+
+    /// Starts on a database that is reached by another address.
+    pub async fn start_behind(kind: Database, address: impl FnOnce(String) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database_url = new_database(kind, &folder).await;
+        let database_url = address(new_database(kind, &folder).await);
         let mut server =
             Self { folder, database_url, port: free_port(), admin_port: free_port(), child: None };
         server.boot().await;

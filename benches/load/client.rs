@@ -1,0 +1,147 @@
+//! A generator that costs little: keep-alive connections, prepared requests, no HTTP library.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// A request as bytes.
+pub type Request = Arc<[u8]>;
+
+/// What a slice of load saw.
+#[derive(Debug, Default)]
+pub struct Slice {
+    /// Of every answered request.
+    pub latencies: Vec<Duration>,
+    /// Answers that were no 2xx.
+    pub failed: usize,
+    /// How long it took.
+    pub length: Duration,
+    /// CPU of the server per request, in microseconds.
+    pub cpu_us: f64,
+}
+
+impl Slice {
+    /// Requests a second.
+    pub fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.length.as_secs_f64()
+    }
+
+    /// A percentile of the latencies.
+    pub fn p(&self, percent: usize) -> Duration {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_unstable();
+        sorted
+            .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the server accepts");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream, buffer: Vec::with_capacity(1 << 16) }
+    }
+
+    /// Sends and reads one answer; whether it was a 2xx, and its body.
+    async fn ask(&mut self, request: &[u8]) -> (bool, &[u8]) {
+        self.stream.write_all(request).await.expect("the server reads");
+        self.buffer.clear();
+        loop {
+            let read = self.stream.read_buf(&mut self.buffer).await.expect("the server answers");
+            assert!(read > 0, "the server closed the connection");
+            let Some(end) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+            let head = std::str::from_utf8(&self.buffer[..end]).expect("headers are text");
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |text| text.parse().expect("a length"));
+            let good = head.as_bytes()[9] == b'2';
+            while self.buffer.len() < end + 4 + length {
+                assert!(self.stream.read_buf(&mut self.buffer).await.expect("the server answers") > 0);
+            }
+            return (good, &self.buffer[end + 4..]);
+        }
+    }
+}
+
+/// Sends the requests in turn, over so many connections, for so long.
+pub async fn run(port: u16, requests: &[Request], connections: usize, length: Duration) -> Slice {
+    let requests: Arc<[Request]> = requests.into();
+    let begun = Instant::now();
+    let tasks = (0..connections).map(|number| {
+        let requests = requests.clone();
+        tokio::spawn(async move {
+            let mut connection = Connection::open(port).await;
+            let mut slice = Slice::default();
+            for index in number * 31.. {
+                let sent = Instant::now();
+                if sent.duration_since(begun) > length {
+                    break;
+                }
+                let (good, body) = connection.ask(&requests[index % requests.len()]).await;
+                slice.failed += usize::from(!good || body.is_empty());
+                slice.latencies.push(sent.elapsed());
+            }
+            slice
+        })
+    });
+    let mut whole = Slice::default();
+    for task in futures_util::future::join_all(tasks).await {
+        let part = task.expect("a client");
+        whole.failed += part.failed;
+        whole.latencies.extend(part.latencies);
+    }
+    whole.length = begun.elapsed();
+    whole
+}
+
+/// Sends every request once, over so many connections; ids of the resources that were answered, in order.
+pub async fn once_each(port: u16, requests: Vec<Request>, connections: usize) -> (Vec<String>, Slice) {
+    let requests: Arc<[Request]> = requests.into();
+    let next = Arc::new(AtomicUsize::new(0));
+    let tasks = (0..connections).map(|_| {
+        let (requests, next) = (requests.clone(), next.clone());
+        tokio::spawn(async move {
+            let mut connection = Connection::open(port).await;
+            let (mut ids, mut slice) = (Vec::new(), Slice::default());
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(request) = requests.get(index) else { return (ids, slice) };
+                let sent = Instant::now();
+                let (good, body) = connection.ask(request).await;
+                slice.failed += usize::from(!good);
+                slice.latencies.push(sent.elapsed());
+                let text = String::from_utf8_lossy(body);
+                ids.extend(
+                    text.strip_prefix(r#"{"id":""#)
+                        .and_then(|rest| rest.get(..36))
+                        .map(|id| (index, id.to_owned())),
+                );
+            }
+        })
+    });
+    let (mut ids, mut whole) = (Vec::new(), Slice::default());
+    for task in futures_util::future::join_all(tasks).await {
+        let (some, part) = task.expect("a client");
+        ids.extend(some);
+        whole.failed += part.failed;
+        whole.latencies.extend(part.latencies);
+    }
+    ids.sort_unstable();
+    (ids.into_iter().map(|(_, id)| id).collect(), whole)
+}

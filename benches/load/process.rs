@@ -1,0 +1,172 @@
+//! The processes under load: the real server, and a bare warp route.
+use std::{
+    fs,
+    io::Write as _,
+    net::TcpListener,
+    os::unix::fs::FileExt as _,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use ceven::http::server::{ServerLimits, serve};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use warp::Filter as _;
+
+use crate::client::Request;
+
+/// A server process.
+pub struct Server {
+    pub port: u16,
+    admin_port: u16,
+    token: String,
+    folder: TempDir,
+    child: Child,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+impl Server {
+    /// The real server with one organization and one token.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let (port, admin_port) = (free_port(), free_port());
+        let child = ceven(&folder, port, admin_port, &["serve"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server");
+        let mut server = Self { port, admin_port, token: String::new(), folder, child };
+        server.until_ready().await;
+        for verb in [
+            &["org", "create", "--name", "Load", "--slug", "load"][..],
+            &["token", "mint", "--org", "load", "--label", "load", "--json"],
+        ] {
+            let output = ceven(&server.folder, port, admin_port, verb).output().expect("a verb");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            server.token = document["token"].as_str().unwrap_or_default().to_owned();
+        }
+        server
+    }
+
+    /// A warp route that answers these bytes.
+    pub async fn bare(body: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("body");
+        fs::write(&file, body).expect("a file");
+        let port = free_port();
+        let itself = std::env::current_exe().expect("this program");
+        let child = Command::new(itself)
+            .arg("--bare")
+            .arg(port.to_string())
+            .arg(&file)
+            .spawn()
+            .expect("a bare server");
+        let server = Self { port, admin_port: port, token: String::new(), folder, child };
+        server.until_ready().await;
+        server
+    }
+
+    /// Ends it without warning and starts it again on the same data.
+    pub async fn restart(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("an end");
+        let mut command = ceven(&self.folder, self.port, self.admin_port, &["serve"]);
+        self.child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the server");
+        self.until_ready().await;
+    }
+
+    async fn until_ready(&self) {
+        let begun = Instant::now();
+        while !reqwest::get(format!("http://127.0.0.1:{}/readyz", self.admin_port))
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the server did not start");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A prepared request.
+    pub fn request(&self, method: &str, path: &str, body: &str) -> Request {
+        let prefix = if self.token.is_empty() { "" } else { "/api/v1/scim/v2" };
+        let length = body.len();
+        let text = format!(
+            "{method} {prefix}{path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/scim+json\r\ncontent-length: {length}\r\n\r\n{body}",
+            self.token
+        );
+        text.into_bytes().into()
+    }
+
+    /// The body of a resource.
+    pub async fn get(&self, path: &str) -> String {
+        let url = format!("http://127.0.0.1:{}/api/v1/scim/v2{path}", self.port);
+        let answer =
+            reqwest::Client::new().get(url).bearer_auth(&self.token).send().await.expect("an answer");
+        assert!(answer.status().is_success());
+        answer.text().await.expect("a body")
+    }
+
+    /// User and system time so far, in microseconds.
+    pub fn cpu_us(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().expect("ticks")).sum();
+        // USER_HZ is 100 on every Linux.
+        ticks * 10_000.0
+    }
+
+    /// A line of `/proc/PID/status`.
+    pub fn memory_kib(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let found = status.lines().find_map(|text| text.strip_prefix(line));
+        found
+            .and_then(|text| text.split_whitespace().nth(1))
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ceven(folder: &TempDir, port: u16, admin_port: u16, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ceven"));
+    command
+        .args(arguments)
+        .current_dir(folder.path())
+        .env("CEVEN_SERVER__LISTEN", format!("127.0.0.1:{port}"))
+        .env("CEVEN_ADMIN__LISTEN", format!("127.0.0.1:{admin_port}"))
+        .env("CEVEN_LOG__FILTER", "error");
+    command
+}
+
+/// The other side of [`Server::bare`]: the same accept loop, and a route that does nothing.
+pub async fn serve_bare(port: &str, file: &str) {
+    let body: &'static str = Box::leak(fs::read_to_string(file).expect("a body").into_boxed_str());
+    let route = warp::any().map(move || warp::reply::Response::new(body.into())).boxed();
+    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("a port");
+    let limits = ServerLimits {
+        connections: 1_000,
+        header_read: Duration::from_secs(10),
+        drain: Duration::from_secs(1),
+    };
+    serve(listener, route, limits, CancellationToken::new()).await;
+}
+
+/// What the disk does, where the database is.
+pub fn fdatasyncs_per_second() -> f64 {
+    let file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
+    (&file).write_all(&[0; 4096]).expect("a write");
+    let begun = Instant::now();
+    for _ in 0..50 {
+        file.write_all_at(&[1; 4096], 0).and_then(|()| file.sync_data()).expect("a sync");
+    }
+    50.0 / begun.elapsed().as_secs_f64()
+}

@@ -1,7 +1,9 @@
 //! The pure cores, by themselves: `cargo bench --bench cores`.
 use std::{hint::black_box, sync::Arc};
 
+use ceven::{app::App, config::Settings};
 use ceven_actors::{
+    clock::SystemClock,
     domain::{
         audit::Head,
         caller::{Actor, Authority, Caller, Stamp},
@@ -94,5 +96,36 @@ fn organization(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, protocol, organization);
+/// 64 commands handed over at once, from the hand-over to the last acknowledgement: one commit.
+fn journal(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let variables = [(
+        "CEVEN_DATABASE__URL".to_owned(),
+        format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display()),
+    )];
+    let settings = Settings::load(None, variables).expect("settings");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let app = runtime.block_on(App::start(settings, Arc::new(SystemClock), address)).expect("a node");
+    let stamp = app.stamp();
+    let id = OrganizationId(stamp.new_id);
+    let profile = Profile { id, slug: "x".into(), name: "X".into(), domains: vec![] };
+    runtime
+        .block_on(app.store.create_organization(&profile, &app.operator(), stamp))
+        .expect("an organization");
+    let mut next = 0;
+    criterion.bench_function("journal: 64 users, through actor and SQLite", |bench| {
+        bench.iter(|| {
+            let commands = (next..next + 64).map(|index| {
+                app.execute(id, Command::CreateUser { attributes: attributes(index) }, app.operator())
+            });
+            next += 64;
+            let answers = runtime.block_on(futures_util::future::join_all(commands));
+            assert!(answers.iter().all(Result::is_ok));
+        });
+    });
+    runtime.block_on(app.stop());
+}
+
+criterion_group!(benches, protocol, organization, journal);
 criterion_main!(benches);

@@ -82,6 +82,9 @@ pub struct Heads {
     pub digests: Vec<(Digest, OrganizationId)>,
 }
 
+/// A value that no two states of a store share.
+pub type Fingerprint = [u8; 48];
+
 /// The durable side of every organization.
 pub trait Store: Send + Sync + 'static {
     /// Everything of one organization; `None` when there is none.
@@ -93,6 +96,12 @@ pub trait Store: Send + Sync + 'static {
         organization: OrganizationId,
         seq: u64,
     ) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+
+    /// A value that any commit by anyone changes before it is acknowledged, read without waiting; nothing
+    /// when the store has no such value. While it stays the same, an answer of [`Store::heads`] stays true.
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        None
+    }
 
     /// Queues a unit and returns at once.
     fn append(&self, unit: Unit, on_outcome: OnOutcome);

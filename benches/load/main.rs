@@ -1,4 +1,5 @@
-//! The load run: `cargo bench --bench load -- --users 20000 [--rounds 5] [--slice-ms 1000]`.
+//! The load run: `cargo bench --bench load -- --users 20000 [--rounds 5] [--slice-ms 1000] [--organizations 10000]
+//! [--only reads|lists|writes|restart]`.
 //!
 //! A real server on a fresh SQLite database, over loopback, in turn with a bare warp route that answers the
 //! same bytes. What counts is the ratio inside a round (median, with least and greatest), and the server's CPU per
@@ -6,7 +7,9 @@
 use std::time::{Duration, Instant};
 
 mod client;
+mod organizations;
 mod process;
+mod raw;
 
 use client::{Request, Slice, run};
 use process::{Server, fdatasyncs_per_second};
@@ -15,6 +18,16 @@ struct Options {
     users: usize,
     rounds: usize,
     slice: Duration,
+    /// How many to make for the part that has many.
+    organizations: usize,
+    /// The one part to run.
+    only: Option<String>,
+}
+
+impl Options {
+    fn runs(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == part)
+    }
 }
 
 fn options() -> Options {
@@ -27,6 +40,12 @@ fn options() -> Options {
         users: number("--users", 1_000),
         rounds: number("--rounds", 3),
         slice: Duration::from_millis(number("--slice-ms", 1_000) as u64),
+        organizations: number("--organizations", 0),
+        only: arguments
+            .iter()
+            .position(|argument| argument == "--only")
+            .and_then(|at| arguments.get(at + 1))
+            .cloned(),
     }
 }
 
@@ -52,6 +71,33 @@ async fn measure(options: &Options) {
     );
 
     let sample = &ids[ids.len() / 2];
+    if options.runs("reads") {
+        reads(&server, &ids, sample, options).await;
+    }
+    if options.runs("lists") {
+        listing(&server, &ids, options).await;
+    }
+    if options.runs("writes") {
+        writes(&server, &ids).await;
+    }
+    if options.runs("restart") {
+        let begun = Instant::now();
+        server.restart().await;
+        let ready = begun.elapsed();
+        server.get(&format!("/Users/{sample}")).await;
+        println!(
+            "\nrestart: ready after {ready:.0?}, first answer after {:.0?}, then {} KiB",
+            begun.elapsed(),
+            server.memory_kib("VmRSS")
+        );
+    }
+    if options.organizations > 0 {
+        drop(server);
+        organizations::measure(options.organizations, options).await;
+    }
+}
+
+async fn reads(server: &Server, ids: &[String], sample: &str, options: &Options) {
     let user = server.get(&format!("/Users/{sample}")).await;
     let bare = Server::bare(&user).await;
     println!(
@@ -60,36 +106,14 @@ async fn measure(options: &Options) {
         options.rounds
     );
     for connections in [1, 16, 64] {
-        let by_id: Vec<Request> = ids
-            .iter()
-            .step_by(ids.len().div_ceil(1000))
-            .map(|id| server.request("GET", &format!("/Users/{id}"), ""))
-            .collect();
-        compare("GET /Users/{id}", &server, &bare, &by_id, connections, options).await;
-        let names = (0..ids.len()).step_by(ids.len().div_ceil(1000));
-        let by_name: Vec<Request> = names
-            .map(|index| {
-                server.request(
-                    "GET",
-                    &format!("/Users?filter=userName%20eq%20%22user{index}@load.example%22"),
-                    "",
-                )
-            })
-            .collect();
-        compare("GET ?filter=userName eq", &server, &bare, &by_name, connections, options).await;
+        let some = || (0..ids.len()).step_by(ids.len().div_ceil(1000));
+        let by_id: Vec<Request> =
+            some().map(|index| server.request("GET", &format!("/Users/{}", ids[index]), "")).collect();
+        compare("GET /Users/{id}", server, &bare, &by_id, connections, options).await;
+        let filter = |index: usize| format!("/Users?filter=userName%20eq%20%22user{index}@load.example%22");
+        let by_name: Vec<Request> = some().map(|index| server.request("GET", &filter(index), "")).collect();
+        compare("GET ?filter=userName eq", server, &bare, &by_name, connections, options).await;
     }
-    listing(&server, &ids, options).await;
-    writes(&server, &ids).await;
-
-    let begun = Instant::now();
-    server.restart().await;
-    let ready = begun.elapsed();
-    server.get(&format!("/Users/{sample}")).await;
-    println!(
-        "\nrestart: ready after {ready:.0?}, first answer after {:.0?}, then {} KiB",
-        begun.elapsed(),
-        server.memory_kib("VmRSS")
-    );
 }
 
 /// Creates the users as a client would, 64 at a time; their ids.
@@ -199,7 +223,7 @@ async fn writes(server: &Server, ids: &[String]) {
     for connections in [1, 16, 64] {
         let before = server.cpu_us();
         let sync = fdatasyncs_per_second();
-        let many: Vec<Request> = (0..connections * 200)
+        let many: Vec<Request> = (0..(connections * 200).max(1000))
             .map(|index| server.request("POST", "/Users", &user_body(next + index, "more")))
             .collect();
         next += many.len();
@@ -208,9 +232,11 @@ async fn writes(server: &Server, ids: &[String]) {
         assert_eq!(slice.failed, 0);
         let rate = made.len() as f64 / begun.elapsed().as_secs_f64();
         let cpu = (server.cpu_us() - before) / made.len() as f64;
+        let raw = raw::units_per_second(&server.database(), connections);
         println!(
-            "  POST  {connections:>2} connections: {rate:.0}/s = {:.1} x the disk's fdatasyncs, {cpu:.0} us CPU, p50 {:.1?}, p99 {:.1?}",
+            "  POST  {connections:>2} connections: {rate:.0}/s = {:.1} x the disk's fdatasyncs = {:.2} of SQLite alone with {connections} units a commit, {cpu:.0} us CPU, p50 {:.1?}, p99 {:.1?}",
             rate / sync,
+            rate / raw,
             slice.p(50),
             slice.p(99)
         );

@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     net::TcpListener,
     os::unix::fs::FileExt as _,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -92,12 +93,17 @@ impl Server {
     /// A prepared request.
     pub fn request(&self, method: &str, path: &str, body: &str) -> Request {
         let prefix = if self.token.is_empty() { "" } else { "/api/v1/scim/v2" };
-        let length = body.len();
-        let text = format!(
-            "{method} {prefix}{path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/scim+json\r\ncontent-length: {length}\r\n\r\n{body}",
-            self.token
-        );
-        text.into_bytes().into()
+        request(&self.token, method, &format!("{prefix}{path}"), body)
+    }
+
+    /// The SQLite file.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("ceven.db")
+    }
+
+    /// How another node reaches the database.
+    pub fn database_url(&self) -> String {
+        format!("sqlite://{}?mode=rwc", self.database().display())
     }
 
     /// The body of a resource.
@@ -145,6 +151,15 @@ fn ceven(folder: &TempDir, port: u16, admin_port: u16, arguments: &[&str]) -> Co
         .env("CEVEN_ADMIN__LISTEN", format!("127.0.0.1:{admin_port}"))
         .env("CEVEN_LOG__FILTER", "error");
     command
+}
+
+/// A request as bytes.
+pub fn request(token: &str, method: &str, path: &str, body: &str) -> Request {
+    let length = body.len();
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/scim+json\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    text.into_bytes().into()
 }
 
 /// The other side of [`Server::bare`]: the same accept loop, and a route that does nothing.

@@ -30,8 +30,9 @@ use super::{
     rows,
 };
 
-/// Rows of one statement: fewer than SQLite's 32,766 and PostgreSQL's 65,535 parameters.
-const ROWS_PER_STATEMENT: usize = 1_000;
+/// Rows of one statement, at most. Statements hold a power of two of rows, so that a handful of texts serves
+/// every batch and the database need not read each anew; 128 rows stay below SQLite's 32,766 parameters.
+const ROWS_PER_STATEMENT: usize = 128;
 
 /// Writes to SQLite or PostgreSQL through one connection pool.
 pub struct SqlLedger {
@@ -298,9 +299,11 @@ where
     A: ActiveModelTrait + Send,
     ModelOf<A>: IntoActiveModel<A>,
 {
-    let mut rows = rows.into_iter().map(|row| row.into_active_model().reset_all()).peekable();
-    while rows.peek().is_some() {
-        let mut statement = <A::Entity as EntityTrait>::insert_many(rows.by_ref().take(ROWS_PER_STATEMENT));
+    let mut rows: Vec<A> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
+    while !rows.is_empty() {
+        let fitting = ((rows.len() + 1).next_power_of_two() / 2).min(ROWS_PER_STATEMENT);
+        let later = rows.split_off(fitting);
+        let mut statement = <A::Entity as EntityTrait>::insert_many(std::mem::replace(&mut rows, later));
         if let Some(on_conflict) = &on_conflict {
             statement = statement.on_conflict(on_conflict.clone());
         }

@@ -1,5 +1,5 @@
 //! The durable side: SQLite without set-up, or PostgreSQL, through the same code.
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use ceven_actors::{
     domain::{
@@ -7,14 +7,14 @@ use ceven_actors::{
         caller::{Caller, Stamp},
         id::OrganizationId,
     },
-    ports::{BoxFuture, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
+    ports::{BoxFuture, Fingerprint, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
     protocol::secret::Digest,
 };
 use ceven_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    AccessMode, ColumnTrait as _, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
+    AccessMode, ColumnTrait as _, ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr, Statement, TransactionTrait as _,
 };
 use serde_json::json;
 
@@ -24,11 +24,13 @@ pub mod journal;
 pub mod ledger;
 mod rows;
 pub mod scope;
+pub mod wal_index;
 
 use entity::{admin, audit, group, head, membership, organization, token, user};
 use journal::Journal;
 use ledger::SqlLedger;
 use scope::{Scoped, changed_since, in_organization};
+use wal_index::WalIndex;
 
 /// How the store is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub struct SqlStore {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     journals: Vec<Journal>,
+    wal_index: Option<WalIndex>,
 }
 
 impl SqlStore {
@@ -84,7 +87,8 @@ impl SqlStore {
             )
         };
         let journals = (0..writers).map(journal).collect();
-        Ok(Self { reader, writer, journals })
+        let wal_index = if sqlite { wal_index(&reader).await? } else { None };
+        Ok(Self { reader, writer, journals, wal_index })
     }
 
     /// Brings the tables up to date.
@@ -110,6 +114,7 @@ impl SqlStore {
         }
         let _ = self.reader.close().await;
         let _ = self.writer.close().await;
+        drop(self.wal_index); // after the connections, never before
     }
 
     /// A new organization, its head and its first audit entry, in one transaction.
@@ -288,6 +293,10 @@ impl Store for SqlStore {
         Box::pin(async move { self.read(organization, Some(seq)).await?.ok_or(StoreError::Aborted) })
     }
 
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        self.wal_index.as_ref()?.fingerprint()
+    }
+
     fn append(&self, unit: Unit, on_outcome: OnOutcome) {
         let place = unit.organization.0.as_u128() % self.journals.len() as u128;
         self.journals[place as usize].append(unit, on_outcome);
@@ -319,6 +328,14 @@ impl Scope<'_> {
     }
 }
 
+/// Where the file is, SQLite knows best.
+async fn wal_index(database: &DatabaseConnection) -> Result<Option<WalIndex>, DbErr> {
+    let statement = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let row = database.query_one_raw(Statement::from_string(DbBackend::Sqlite, statement)).await?;
+    let file: String = row.map(|row| row.try_get("", "file")).transpose()?.unwrap_or_default();
+    Ok(WalIndex::open(Path::new(&file)))
+}
+
 fn unread(error: DbErr) -> StoreError {
     tracing::warn!(%error, "the store could not be read");
     StoreError::Aborted
@@ -337,6 +354,8 @@ fn options(url: &str, connections: u32, limits: &StoreLimits) -> ConnectOptions 
         .connect_timeout(timeout)
         .acquire_timeout(timeout)
         .sqlx_logging(false)
+        // A connection of PostgreSQL may have died unseen; SQLite's is this process itself.
+        .test_before_acquire(!url.starts_with("sqlite:"))
         .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             // FULL: an acknowledged write survives the loss of power, not only the end of the process.
             options

@@ -9,190 +9,32 @@
 //!    sees it.
 //! 4. The chain is whole.
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Duration,
 };
 
-use ceven::store::{
-    freshness::Freshness,
-    journal::{Journal, Ledger},
-};
+use ceven::store::{freshness::Freshness, journal::Journal};
 use ceven_actors::{
     clock::Clock,
     directory::{Directory, DirectoryLimits},
     domain::{
         audit::{Head, Verifier},
         caller::{Actor, Authority, Caller, Stamp},
-        change::Change,
-        id::{OrganizationId, UserId},
+        id::UserId,
     },
     organization::{
         decide::decide,
         message::{Answered, Command, OrganizationError},
         state::Snapshot,
     },
-    ports::{BoxFuture, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
-    protocol::{
-        scim::{Object, patch::Operation},
-        secret::Digest,
-    },
+    protocol::scim::{Object, patch::Operation},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(7));
-
-/// SplitMix64: the same seed, the same run.
-struct Dice(AtomicU64);
-
-impl Dice {
-    fn roll(&self, sides: u64) -> u64 {
-        let mut z = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % sides
-    }
-
-    async fn dawdle(&self) {
-        for _ in 0..self.roll(4) {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Clock for Dice {
-    fn now_ms(&self) -> i64 {
-        static NOW: AtomicI64 = AtomicI64::new(1);
-        // Time runs, so that nothing waits for a back-off.
-        NOW.fetch_add(1_000, Ordering::Relaxed)
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.iter_mut().for_each(|byte| *byte = self.roll(256) as u8);
-    }
-}
-
-/// What is durable: every unit, in order.
-#[derive(Default)]
-struct Truth {
-    units: Vec<(Head, Vec<Change>)>,
-    lines: Vec<String>,
-    /// Requests whose commit had no answer.
-    lost: HashSet<String>,
-}
-
-impl Truth {
-    fn head(&self) -> Head {
-        self.units.last().map_or(Head::default(), |(head, _)| *head)
-    }
-
-    fn since(&self, seq: u64) -> Loaded {
-        let changes = self.units.iter().skip(seq as usize).flat_map(|(_, changes)| changes.clone()).collect();
-        Loaded { profile: profile(), head: self.head(), changes }
-    }
-
-    /// The state after each unit, from before the first.
-    fn states(&self) -> Vec<Snapshot> {
-        let mut states = vec![Snapshot::new(profile())];
-        for (head, changes) in &self.units {
-            let mut next = states[states.len() - 1].clone();
-            next.catch_up(changes, *head);
-            states.push(next);
-        }
-        states
-    }
-}
-
-fn profile() -> Profile {
-    Profile { id: ORGANIZATION, slug: "acme".into(), name: "Acme".into(), domains: vec![] }
-}
-
-fn request_ids(unit: &Unit) -> impl Iterator<Item = String> {
-    unit.entries.iter().map(|entry| {
-        serde_json::from_str::<Value>(&entry.line).unwrap()["request_id"].as_str().unwrap().to_owned()
-    })
-}
-
-struct FaultyLedger {
-    truth: Arc<Mutex<Truth>>,
-    dice: Arc<Dice>,
-}
-
-impl Ledger for FaultyLedger {
-    async fn commit(&mut self, batch: &[Unit]) -> Vec<Result<(), StoreError>> {
-        self.dice.dawdle().await;
-        let outcomes = self.write(batch);
-        self.dice.dawdle().await;
-        outcomes
-    }
-}
-
-impl FaultyLedger {
-    fn write(&self, batch: &[Unit]) -> Vec<Result<(), StoreError>> {
-        let fate = self.dice.roll(12);
-        let mut truth = self.truth.lock().unwrap();
-        if fate <= 1 {
-            truth.lost.extend(batch.iter().flat_map(request_ids));
-        }
-        match fate {
-            0 => return vec![Err(StoreError::Unknown); batch.len()],
-            2 => return vec![Err(StoreError::Aborted); batch.len()],
-            _ => {}
-        }
-        let mut write = |unit: &Unit| {
-            if truth.head() != unit.expected {
-                return Err(StoreError::Conflict);
-            }
-            truth.units.push((unit.after, unit.changes.clone()));
-            truth.lines.extend(unit.entries.iter().map(|entry| entry.line.to_string()));
-            Ok(())
-        };
-        let outcomes: Vec<_> = batch.iter().map(&mut write).collect();
-        if fate == 1 { vec![Err(StoreError::Unknown); batch.len()] } else { outcomes }
-    }
-}
-
-/// One node's way to the truth.
-struct MemoryStore {
-    truth: Arc<Mutex<Truth>>,
-    dice: Arc<Dice>,
-    journal: Journal,
-}
-
-impl Store for MemoryStore {
-    fn load(&self, _: OrganizationId) -> BoxFuture<'_, Result<Option<Loaded>, StoreError>> {
-        Box::pin(async { self.changes_since(ORGANIZATION, 0).await.map(Some) })
-    }
-
-    fn changes_since(&self, _: OrganizationId, seq: u64) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        Box::pin(async move {
-            self.dice.dawdle().await;
-            let loaded = self.truth.lock().unwrap().since(seq);
-            self.dice.dawdle().await;
-            if self.dice.roll(10) == 0 { Err(StoreError::Aborted) } else { Ok(loaded) }
-        })
-    }
-
-    fn append(&self, unit: Unit, on_outcome: OnOutcome) {
-        self.journal.append(unit, on_outcome);
-    }
-
-    fn heads<'a>(
-        &'a self,
-        organizations: &'a [OrganizationId],
-        _: &'a [Digest],
-    ) -> BoxFuture<'a, Result<Heads, StoreError>> {
-        Box::pin(async move {
-            self.dice.dawdle().await;
-            let seq = self.truth.lock().unwrap().head().seq;
-            Ok(Heads { seqs: organizations.iter().map(|id| (*id, seq)).collect(), digests: vec![] })
-        })
-    }
-}
+mod world;
+use world::{Dice, FaultyLedger, MemoryStore, ORGANIZATION, Truth};
 
 struct Node {
     directory: Directory,

@@ -114,9 +114,21 @@ fn opened(attributes: &str, id: &str) -> String {
     text
 }
 
+/// The same as [`meta`], as text. None of it needs escapes: times, a UUID and an address that is a setting.
 fn close(mut text: String, kind: &str, created_ms: i64, modified_ms: i64, location: &str) -> String {
-    text.push_str(r#","meta":"#);
-    text.push_str(&meta(kind, created_ms, modified_ms, location).to_string());
-    text.push('}');
+    let (created, modified) = (rfc3339(created_ms), rfc3339(modified_ms));
+    for part in [
+        r#","meta":{"resourceType":""#,
+        kind,
+        r#"","created":""#,
+        &created,
+        r#"","lastModified":""#,
+        &modified,
+        r#"","location":""#,
+        location,
+        r#""}}"#,
+    ] {
+        text.push_str(part);
+    }
     text
 }

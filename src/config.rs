@@ -101,9 +101,19 @@ impl Settings {
         for (name, value) in variables {
             apply_variable(&mut table, &name, value)?;
         }
-        Value::Table(table)
+        let settings: Self = Value::Table(table)
             .try_into()
-            .map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))
+            .map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))?;
+        let url = &settings.server.public_url;
+        let is_web = url.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
+        });
+        if !url.is_empty() && (!is_web || url.contains('"')) {
+            return Err(ConfigError(format!("server.public_url: {url:?} is no http or https address")));
+        }
+        Ok(settings)
     }
 
     /// The base of every SCIM address in an answer.
@@ -233,6 +243,10 @@ mod tests {
             assert!(load(&[(name, value)]).unwrap_err().to_string().contains(name));
         }
         assert!(load(&[("CEVEN_SERVER__LISTEN", "nowhere")]).is_err());
+        for url in ["api.ceven.io", "ftp://x", "https://x/\"", "https://"] {
+            assert!(load(&[("CEVEN_SERVER__PUBLIC_URL", url)]).is_err(), "{url}");
+        }
+        assert!(load(&[("CEVEN_SERVER__PUBLIC_URL", "https://api.ceven.io")]).is_ok());
     }
 
     #[test]

@@ -96,23 +96,26 @@ pub fn seal(
 
 fn seal_one(head: Head, organization: &str, caller: &Caller, at_ms: i64, id: Uuid, draft: Draft) -> Entry {
     let seq = head.audit_seq + 1; // (1)
-    let mut line = json!({
-        "seq": seq,
-        "id": id,
-        "org": organization,
-        "at": rfc3339(at_ms),
-        "mode": MODE,
-        "actor": caller.actor,
-        "ip": caller.ip,
-        "request_id": caller.request_id,
-        "action": draft.action,
-        "resource": { "type": draft.resource_type, "id": draft.resource_id },
-        "before": draft.before,
-        "after": draft.after,
-        "prev_hash": hex(&head.hash), // (3)
-    });
-    let hash: Digest = Sha256::digest(canonical(&line)).into(); // (2)
-    line["hash"] = hex(&hash).into();
+    // Everything is made canonical once, in the order of RFC 8785 §3.2.3; the hash has its place in the middle.
+    let front = members(&[
+        ("action", json!(draft.action)),
+        ("actor", json!(caller.actor)),
+        ("after", draft.after),
+        ("at", rfc3339(at_ms).into()),
+        ("before", draft.before),
+    ]);
+    let back = members(&[
+        ("id", json!(id)),
+        ("ip", json!(caller.ip)),
+        ("mode", MODE.into()),
+        ("org", organization.into()),
+        ("prev_hash", hex(&head.hash).into()), // (3)
+        ("request_id", caller.request_id.as_str().into()),
+        ("resource", json!({ "type": draft.resource_type, "id": draft.resource_id })),
+        ("seq", seq.into()),
+    ]);
+    let hash: Digest = Sha256::digest(format!("{{{front},{back}}}")).into(); // (2)
+    let line = format!(r#"{{{front},"hash":"{}",{back}}}"#, hex(&hash)); // (4)
     Entry {
         seq,
         id,
@@ -122,8 +125,22 @@ fn seal_one(head: Head, organization: &str, caller: &Caller, at_ms: i64, id: Uui
         resource_type: draft.resource_type,
         resource_id: draft.resource_id,
         hash,
-        line: canonical(&line).into(), // (4)
+        line: line.into(),
     }
+}
+
+/// Members of an object, whose names need no escapes, in the order given.
+fn members(members: &[(&str, Value)]) -> String {
+    let mut text = String::with_capacity(1_024);
+    for (name, value) in members {
+        let separator = if text.is_empty() { "" } else { "," };
+        text.push_str(separator);
+        text.push('"');
+        text.push_str(name);
+        text.push_str("\":");
+        text.push_str(&canonical(value));
+    }
+    text
 }
 
 /// RFC 8785 form. Numbers are IEEE doubles there, so an integer beyond 2^53 is written as the double next to it.

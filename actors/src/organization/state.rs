@@ -17,8 +17,11 @@ use crate::{
 };
 
 type Map<K, V> = GenericHashMap<K, V, std::hash::RandomState, DefaultSharedPtr>;
-/// Users by a text.
-type Index = Map<Box<str>, UserId>;
+/// Users by a text. The keys are shared, because a new state copies the nodes on the way to what changed.
+type Index = Map<Arc<str>, UserId>;
+
+/// How far from the end of the order an insertion is made by moving what comes after.
+const NEAR_THE_END: usize = 64;
 
 /// Everything an organization knows at one `seq`.
 #[derive(Debug, Clone)]
@@ -78,7 +81,9 @@ impl Snapshot {
             rest.into_iter().partition(|change| matches!(change, Change::Group(_)));
         // Whoever gave a name up goes before whoever took it over.
         for change in &users {
-            if let Change::User(user) = change {
+            if let Change::User(user) = change
+                && !self.is_indexed_like(user)
+            {
                 self.forget(user.id);
             }
         }
@@ -120,21 +125,50 @@ impl Snapshot {
         }
     }
 
+    /// Whether the indexes hold the user as they should already.
+    fn is_indexed_like(&self, user: &User) -> bool {
+        self.users.get(&user.id).is_some_and(|old| {
+            (old.deleted, &old.user_name, &old.external_id)
+                == (user.deleted, &user.user_name, &user.external_id)
+        })
+    }
+
     fn put_user(&mut self, user: &Arc<User>) {
-        self.forget(user.id);
+        if !self.is_indexed_like(user) {
+            self.forget(user.id);
+            self.index(user);
+        }
+        self.users.insert(user.id, user.clone());
+    }
+
+    fn index(&mut self, user: &User) {
         let (names, external_ids) = self.indexes(user.deleted);
-        names.insert(user.name_key(), user.id);
+        names.insert(user.name_key().into(), user.id);
         if let Some(external_id) = &user.external_id {
-            external_ids.insert(external_id.clone(), user.id);
+            external_ids.insert((**external_id).into(), user.id);
         }
         match (self.order.binary_search(&user.id), user.deleted) {
-            (Err(position), false) => self.order.insert(position, user.id),
+            (Err(position), false) => self.insert_in_order(position, user.id),
             (Ok(position), true) => {
                 self.order.remove(position);
             }
             _ => {}
         }
-        self.users.insert(user.id, user.clone());
+    }
+
+    /// Ids grow with time, so a new one goes near the end, where taking off and putting back a few is many times
+    /// cheaper than an insertion in the middle.
+    fn insert_in_order(&mut self, position: usize, id: UserId) {
+        if self.order.len() - position > NEAR_THE_END {
+            self.order.insert(position, id);
+            return;
+        }
+        let mut later = Vec::new();
+        while self.order.len() > position {
+            later.extend(self.order.pop_back());
+        }
+        self.order.push_back(id);
+        later.into_iter().rev().for_each(|id| self.order.push_back(id));
     }
 
     fn indexes(&mut self, deleted: bool) -> (&mut Index, &mut Index) {

@@ -19,6 +19,9 @@ use crate::http::{
     reply::{self, ScimFailure},
 };
 
+/// Some 20 µs of work.
+const RESOURCES_PER_SLICE: usize = 16;
+
 /// A page of what fits, and how much fits.
 pub(super) struct Page {
     total: usize,
@@ -86,13 +89,16 @@ async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pag
     let snapshot = &request.right.snapshot;
     let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
     if query.filter.is_none() && query.sort.is_none() {
-        let users = snapshot.users(query.start_index - 1).take(query.count);
-        let resources = users.map(|user| renderer.user(user, &query.projection)).collect();
+        let users: Vec<_> = snapshot.users(query.start_index - 1).take(query.count).collect();
+        let resources = in_slices(&users, |user| renderer.user(user, &query.projection)).await;
         return Ok(Page { total: snapshot.user_count(), resources });
     }
     let with_groups = mentions(query, "groups");
     let (total, found) = match candidate(snapshot, query) {
-        Some(user) => select(user.into_iter(), |user| renderer.user_object(user, with_groups), query),
+        Some((user, true)) => page_of(user, query),
+        Some((user, false)) => {
+            select(user.into_iter(), |user| renderer.user_object(user, with_groups), query)
+        }
         None => {
             let query = query.clone();
             scan(request, move |snapshot, base_url| {
@@ -106,17 +112,38 @@ async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pag
             .await?
         }
     };
-    Ok(Page { total, resources: found.iter().map(|user| renderer.user(user, &query.projection)).collect() })
+    let resources = in_slices(&found, |user| renderer.user(user, &query.projection)).await;
+    Ok(Page { total, resources })
 }
 
-/// The one user that can fit, when an index can tell: `Some(None)` when there is none.
-fn candidate(snapshot: &Snapshot, query: &ListQuery) -> Option<Option<Arc<User>>> {
-    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text)| match attribute.as_str() {
-        "id" => Some(text.parse().ok().and_then(|id| snapshot.user(id)).cloned()),
-        "userName" => Some(snapshot.user_by_name(text).cloned()),
-        "externalId" => Some(snapshot.user_by_external_id(text).cloned()),
-        _ => None,
+/// Renders a page and lets other requests in between: a long page must not make short answers wait for it.
+async fn in_slices<T>(found: &[T], render: impl Fn(&T) -> String) -> Vec<String> {
+    let mut resources = Vec::with_capacity(found.len());
+    for slice in found.chunks(RESOURCES_PER_SLICE) {
+        resources.extend(slice.iter().map(&render));
+        tokio::task::yield_now().await;
+    }
+    resources
+}
+
+/// The one user that can fit, when an index can tell (`None` when there is none), and whether it surely fits.
+fn candidate(snapshot: &Snapshot, query: &ListQuery) -> Option<(Option<Arc<User>>, bool)> {
+    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, is_whole)| {
+        let user = match attribute.as_str() {
+            "id" => text.parse().ok().and_then(|id| snapshot.user(id)),
+            "userName" => snapshot.user_by_name(text),
+            "externalId" => snapshot.user_by_external_id(text),
+            _ => return None,
+        };
+        // A UUID can be written in several ways, of which only one is equal.
+        Some((user.cloned(), *is_whole && attribute != "id"))
     })
+}
+
+/// The page of at most one resource that fits.
+fn page_of<T>(found: Option<T>, query: &ListQuery) -> (usize, Vec<T>) {
+    let total = usize::from(found.is_some());
+    (total, found.into_iter().skip(query.start_index - 1).take(query.count).collect())
 }
 
 async fn groups_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Page, ScimFailure> {
@@ -145,15 +172,13 @@ async fn groups_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pa
             }
         }
     };
-    Ok(Page {
-        total,
-        resources: found.iter().map(|group| renderer.group(group, &query.projection)).collect(),
-    })
+    let resources = in_slices(&found, |group| renderer.group(group, &query.projection)).await;
+    Ok(Page { total, resources })
 }
 
 /// The groups that can fit, when an index can tell: by id, or by a member.
 fn group_candidates(snapshot: &Snapshot, query: &ListQuery) -> Option<Vec<Arc<Group>>> {
-    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text)| match attribute.as_str() {
+    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, _)| match attribute.as_str() {
         "id" => Some(text.parse().ok().and_then(|id| snapshot.group(id)).cloned().into_iter().collect()),
         "members.value" => {
             Some(text.parse().map(|user| snapshot.groups_of(user).cloned().collect()).unwrap_or_default())

@@ -70,11 +70,14 @@ impl BoundFilter {
 
     /// An `eq` on a text attribute that must hold for whatever fits: path of the attribute and the text,
     /// folded where case does not count. An index can answer it.
-    pub fn equalities(&self) -> Vec<(String, &str)> {
+    ///
+    /// The flag is set when the equality is the whole filter, so that whoever fulfils it fits.
+    pub fn equalities(&self) -> Vec<(String, &str, bool)> {
         let parts = match &self.0 {
             Node::And(parts) => parts.as_slice(),
             single => std::slice::from_ref(single),
         };
+        let is_whole = parts.len() == 1;
         parts
             .iter()
             .filter_map(|node| match node {
@@ -82,7 +85,7 @@ impl BoundFilter {
                     if target.extension.is_none() =>
                 {
                     let sub = target.sub.map_or(String::new(), |sub| format!(".{}", sub.name));
-                    Some((format!("{}{sub}", target.attribute.name), text.as_str()))
+                    Some((format!("{}{sub}", target.attribute.name), text.as_str(), is_whole))
                 }
                 _ => None,
             })

@@ -62,20 +62,25 @@ async fn make(server: &Server, count: usize) -> Vec<Key> {
     let variables = [("CEVEN_DATABASE__URL".to_owned(), server.database_url())];
     let settings = Settings::load(None, variables).expect("settings");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.port));
-    let app = App::start(settings, Arc::new(SystemClock), address).await.expect("a node");
-    let keys = stream::iter(0..count).map(|index| make_one(&app, index)).buffered(16).collect().await;
-    app.stop().await;
+    let app = Arc::new(App::start(settings, Arc::new(SystemClock), address).await.expect("a node"));
+    let made = stream::iter(0..count).map(|index| tokio::spawn(make_one(app.clone(), index))).buffered(16);
+    let keys = made.map(|key| key.expect("an organization")).collect().await;
+    if let Some(app) = Arc::into_inner(app) {
+        app.stop().await;
+    }
     keys
 }
 
-async fn make_one(app: &App, index: usize) -> Key {
+async fn make_one(app: Arc<App>, index: usize) -> Key {
     let stamp = app.stamp();
     let id = OrganizationId(stamp.new_id);
     let name = format!("many-{index}");
     let profile = Profile { id, slug: name.as_str().into(), name: name.as_str().into(), domains: vec![] };
     app.store.create_organization(&profile, &app.operator(), stamp).await.expect("an organization");
     let raw = protocol::secret::draw(&*app.clock);
-    let verifier = secret::hash(&*app.clock, &raw, secret::Strength::Token).expect("a hash");
+    let (clock, text) = (app.clock.clone(), raw.clone());
+    let hash = move || secret::hash(&*clock, &text, secret::Strength::Token).expect("a hash");
+    let verifier = tokio::task::spawn_blocking(hash).await.expect("a hash");
     let token = Token {
         id: TokenId(app.clock.new_id()),
         label: "many".into(),

@@ -24,6 +24,7 @@ pub mod journal;
 pub mod ledger;
 mod rows;
 pub mod scope;
+pub mod sign_in;
 pub mod wal_index;
 
 use entity::{admin, audit, group, head, membership, organization, token, user};

@@ -7,6 +7,7 @@ mod m20261124_000001_organization;
 mod m20261124_000002_user;
 mod m20261124_000003_access;
 mod m20261124_000004_evidence;
+mod m20261124_000006_session;
 mod m20261124_000008_sign_in;
 
 /// All migrations, oldest first.
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000002_user::Migration),
             Box::new(m20261124_000003_access::Migration),
             Box::new(m20261124_000004_evidence::Migration),
+            Box::new(m20261124_000006_session::Migration),
             Box::new(m20261124_000008_sign_in::Migration),
         ]
     }

@@ -8,7 +8,7 @@ use ceven_actors::domain::audit::Verifier;
 use clap::Subcommand;
 
 use super::{Failure, Output, organization};
-use crate::app::App;
+use crate::{app::App, store::audit_log::AuditFilter};
 
 /// Lines read from the database at a time: an export of any length takes the same memory.
 const PAGE: u64 = 1_000;
@@ -43,7 +43,8 @@ async fn export(app: &App, org: &str, mut after_seq: u64) -> Result<Output, Fail
     let organization = organization(app, org).await?.id;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     loop {
-        let page = app.store.audit_page(organization, after_seq, PAGE).await?;
+        let all = AuditFilter::default();
+        let page = app.store.audit_page(organization, &all, after_seq, u64::MAX, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after_seq = *last;
         for (_, line) in &page {

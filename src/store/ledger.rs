@@ -25,7 +25,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    entity::{admin, audit, group, head, membership, token, user},
+    entity::{admin, audit, group, head, membership, session, token, user},
     journal::Ledger,
     rows,
 };
@@ -174,6 +174,7 @@ struct Rows {
     memberships: BTreeMap<(Uuid, Uuid), membership::Model>,
     tokens: BTreeMap<Uuid, token::Model>,
     admins: BTreeMap<Uuid, admin::Model>,
+    sessions: BTreeMap<Uuid, session::Model>,
     groups_deleted: Vec<(OrganizationId, Uuid, i64)>,
     entries: Vec<audit::Model>,
 }
@@ -210,6 +211,9 @@ impl Rows {
                 }
                 Change::Admin(admin) => {
                     self.admins.insert(admin.id.0, rows::admin_row(organization, admin, seq));
+                }
+                Change::Session(session) => {
+                    self.sessions.insert(session.id.0, rows::session_row(organization, session, seq));
                 }
             }
         }
@@ -248,6 +252,13 @@ impl Rows {
             self.admins.into_values(),
             &[admin::Column::Id],
             admin::Column::iter(),
+        )
+        .await?;
+        upsert::<session::ActiveModel, _>(
+            transaction,
+            self.sessions.into_values(),
+            &[session::Column::Id],
+            session::Column::iter(),
         )
         .await?;
         for (organization, id, seq) in self.groups_deleted {

@@ -18,16 +18,18 @@ use sea_orm::{
 };
 use serde_json::json;
 
+pub mod audit_log;
 pub mod entity;
 pub mod freshness;
 pub mod journal;
 pub mod ledger;
 mod rows;
 pub mod scope;
+pub mod session_use;
 pub mod sign_in;
 pub mod wal_index;
 
-use entity::{admin, audit, group, head, membership, organization, token, user};
+use entity::{admin, audit, group, head, membership, organization, session, token, user};
 use journal::Journal;
 use ledger::SqlLedger;
 use scope::{Scoped, changed_since, in_organization};
@@ -184,28 +186,6 @@ impl SqlStore {
         Ok(row.map(rows::profile))
     }
 
-    /// A page of the audit log: numbers and lines after `after_seq`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn audit_page(
-        &self,
-        organization: OrganizationId,
-        after_seq: u64,
-        page: u64,
-    ) -> Result<Vec<(u64, String)>, DatabaseError> {
-        let lines: Vec<(i64, String)> = in_organization::<audit::Entity>(organization)
-            .filter(audit::Column::Seq.gt(i64::try_from(after_seq).unwrap_or(i64::MAX)))
-            .order_by_asc(audit::Column::Seq)
-            .limit(page)
-            .select_only()
-            .columns([audit::Column::Seq, audit::Column::Line])
-            .into_tuple()
-            .all(&self.reader)
-            .await?;
-        Ok(lines.into_iter().map(|(seq, line)| (seq as u64, line)).collect())
-    }
-
     /// A transaction in which everything read belongs to one instant.
     async fn instant(&self) -> Result<DatabaseTransaction, DbErr> {
         match self.reader.get_database_backend() {
@@ -246,6 +226,9 @@ impl SqlStore {
             changes.push(rows::token(row)?);
         }
         changes.extend(scope.all::<admin::Entity>().await?.into_iter().map(rows::admin));
+        for row in scope.all::<session::Entity>().await? {
+            changes.push(rows::session(row)?);
+        }
         let head = rows::head(&head)?;
         transaction.commit().await.map_err(unread)?;
         Ok(Some(Loaded { profile, head, changes }))
@@ -322,7 +305,7 @@ struct Scope<'a> {
 impl Scope<'_> {
     async fn all<E: Scoped>(&self) -> Result<Vec<E::Model>, StoreError> {
         let query = match self.since {
-            None => in_organization::<E>(self.organization),
+            None => E::standing(in_organization::<E>(self.organization)),
             Some(seq) => changed_since::<E>(self.organization, seq as i64),
         };
         query.all(self.transaction).await.map_err(unread)

@@ -6,7 +6,8 @@ use ceven_actors::{
         audit::{Entry, Head},
         change::Change,
         group::Group,
-        id::{AdminId, GroupId, OrganizationId, TokenId, UserId},
+        id::{AdminId, GroupId, OrganizationId, SessionId, TokenId, UserId},
+        session::{Person, Session},
         token::{Admin, Token},
         user::User,
     },
@@ -136,6 +137,47 @@ pub(super) fn admin_row(organization: OrganizationId, admin: &Admin, seq: i64) -
         email: admin.email.to_string(),
         verifier: admin.verifier.to_string(),
         created_ms: admin.created_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn session(row: entity::session::Model) -> Result<Change, StoreError> {
+    let id = SessionId(row.id);
+    let person = match row.person_kind.as_str() {
+        "admin" => Person::Admin(AdminId(row.person_id)),
+        "user" => Person::User(UserId(row.person_id)),
+        _ => return Err(corrupt("session", id)),
+    };
+    Ok(Change::Session(Arc::new(Session {
+        id,
+        digest: row.digest.as_slice().try_into().map_err(|_| corrupt("session", id))?,
+        person,
+        created_ms: row.created_ms,
+        expires_ms: row.expires_ms,
+        used_ms: row.used_ms,
+        ended_ms: row.ended_ms,
+        ip: row.ip.and_then(|ip| ip.parse().ok()),
+        user_agent: row.user_agent.into(),
+    })))
+}
+
+pub(super) fn session_row(
+    organization: OrganizationId,
+    session: &Session,
+    seq: i64,
+) -> entity::session::Model {
+    entity::session::Model {
+        id: session.id.0,
+        org_id: organization.0,
+        digest: session.digest.to_vec(),
+        person_kind: session.person.kind().to_owned(),
+        person_id: session.person.uuid(),
+        created_ms: session.created_ms,
+        expires_ms: session.expires_ms,
+        used_ms: session.used_ms,
+        ended_ms: session.ended_ms,
+        ip: session.ip.map(|ip| ip.to_string()),
+        user_agent: session.user_agent.to_string(),
         changed_seq: seq,
     }
 }

@@ -10,6 +10,11 @@ pub trait Scoped: EntityTrait {
     const ORGANIZATION: Self::Column;
     /// The column that says which unit wrote the row last.
     const CHANGED: Self::Column;
+
+    /// Leaves out what means nothing to whoever has never seen it.
+    fn standing(rows: Select<Self>) -> Select<Self> {
+        rows
+    }
 }
 
 macro_rules! scoped {
@@ -22,6 +27,15 @@ macro_rules! scoped {
 }
 
 scoped!(user by ChangedSeq, group by ChangedSeq, membership by ChangedSeq, token by ChangedSeq, admin by ChangedSeq, head by Seq, audit by Seq);
+
+impl Scoped for entity::session::Entity {
+    const ORGANIZATION: Self::Column = entity::session::Column::OrgId;
+    const CHANGED: Self::Column = entity::session::Column::ChangedSeq;
+
+    fn standing(rows: Select<Self>) -> Select<Self> {
+        rows.filter(entity::session::Column::EndedMs.is_null())
+    }
+}
 
 /// The rows of one organization.
 pub fn in_organization<E: Scoped>(organization: OrganizationId) -> Select<E> {

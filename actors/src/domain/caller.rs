@@ -2,7 +2,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::id::TokenId;
+use super::id::{AdminId, SessionId, TokenId};
 
 /// Who is named in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +21,12 @@ pub struct Actor {
 pub enum Authority {
     /// A SCIM token that must still be live.
     Token(TokenId),
+    /// A session that must still be live, of someone whose role allows the command.
+    Session(SessionId),
+    /// A local admin who has just shown the password: may start a session of their own, nothing else.
+    Password(AdminId),
+    /// Nobody: may have a refused sign-in noted, nothing else.
+    Nobody,
     /// Someone with the database's password in hand: the command line.
     Operator,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     group::Group,
     id::{GroupId, UserId},
+    session::Session,
     token::{Admin, Token},
     user::User,
 };
@@ -31,4 +32,6 @@ pub enum Change {
     Token(Arc<Token>),
     /// The local admin is now so.
     Admin(Arc<Admin>),
+    /// The session is now so (also ended).
+    Session(Arc<Session>),
 }

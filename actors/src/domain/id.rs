@@ -37,4 +37,6 @@ id! {
     TokenId,
     /// A local break-glass admin of an organization.
     AdminId,
+    /// A session of an organization.
+    SessionId,
 }

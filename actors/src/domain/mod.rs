@@ -5,5 +5,6 @@ pub mod change;
 pub mod group;
 pub mod id;
 pub mod role;
+pub mod session;
 pub mod token;
 pub mod user;

@@ -152,7 +152,7 @@ impl Memory {
             return; // (7)
         }
         match decide(&self.head, &ask.command, &ask.caller, ask.stamp) {
-            Ok(decision) if !decision.changes.is_empty() => {
+            Ok(decision) if !decision.is_nothing() => {
                 let expected = self.head.head();
                 let (entries, sealed) =
                     seal(expected, &self.head.profile().slug, &ask.caller, ask.stamp, decision.drafts);

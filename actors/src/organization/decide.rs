@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     groups,
     message::{Answer, Command, OrganizationError},
+    sessions,
     state::Snapshot,
     tokens, users,
 };
@@ -12,10 +13,12 @@ use crate::domain::{
     audit::Draft,
     caller::{Authority, Caller, Stamp},
     change::Change,
+    role::Role,
+    session::Person,
     token::TokenKind,
 };
 
-/// A command's whole effect. Without changes nothing is written, and nothing is logged.
+/// A command's whole effect. Without changes and entries nothing is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// Rows.
@@ -27,6 +30,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Whether there is nothing to write.
+    pub fn is_nothing(&self) -> bool {
+        self.changes.is_empty() && self.drafts.is_empty()
+    }
+
     /// Nothing to do: the state is so already.
     pub(super) fn nothing(answer: Answer) -> Self {
         Self { changes: Vec::new(), drafts: Vec::new(), answer }
@@ -43,7 +51,7 @@ pub fn decide(
     caller: &Caller,
     stamp: Stamp,
 ) -> Result<Decision, OrganizationError> {
-    authorize(state, caller, stamp)?;
+    authorize(state, command, caller, stamp)?;
     match command {
         Command::CreateUser { attributes } => users::create(state, attributes, stamp),
         Command::ReplaceUser { id, attributes, mentions_roles } => {
@@ -61,18 +69,57 @@ pub fn decide(
         Command::RotateToken { id, token, ends_ms } => tokens::rotate(state, *id, token, *ends_ms, stamp),
         Command::RevokeToken { id } => tokens::revoke(state, *id, stamp),
         Command::CreateAdmin { admin } => tokens::create_admin(state, admin),
+        Command::SetRole { id, role } => sessions::set_role(state, *id, *role, stamp),
+        Command::StartSession { session, limit } => sessions::start(state, session, *limit, stamp),
+        Command::EndSession { id, ending } => sessions::end(state, *id, *ending, caller, stamp),
+        Command::EndSessions { person, ending } => sessions::end_all(state, *person, *ending, caller, stamp),
+        Command::NoteRefusals { refusals } => sessions::note_refusals(refusals),
     }
 }
 
 /// The right may have been withdrawn since the request came in.
-fn authorize(state: &Snapshot, caller: &Caller, stamp: Stamp) -> Result<(), OrganizationError> {
-    match caller.authority {
-        Authority::Operator => Ok(()),
-        Authority::Token(id) => match state.token(id) {
-            Some(token) if token.kind == TokenKind::Scim && token.is_live(stamp.at_ms) => Ok(()),
-            _ => Err(OrganizationError::Forbidden),
-        },
-    }
+fn authorize(
+    state: &Snapshot,
+    command: &Command,
+    caller: &Caller,
+    stamp: Stamp,
+) -> Result<(), OrganizationError> {
+    let allowed = match caller.authority {
+        Authority::Operator => true,
+        Authority::Token(id) => state.token(id).is_some_and(|token| {
+            token.kind == TokenKind::Scim && token.is_live(stamp.at_ms) && is_scim(command)
+        }),
+        Authority::Session(id) => state
+            .session(id)
+            .filter(|session| session.is_live(stamp.at_ms))
+            .and_then(|session| state.role_of(session.person))
+            .is_some_and(|role| role == Role::Admin || is_anyones(command)),
+        Authority::Password(admin) => {
+            matches!(command, Command::StartSession { session, .. } if session.person == Person::Admin(admin))
+        }
+        Authority::Nobody => matches!(command, Command::NoteRefusals { .. }),
+    };
+    if allowed { Ok(()) } else { Err(OrganizationError::Forbidden) }
+}
+
+/// What a SCIM token opens: the directory, and nothing of how it is administered.
+fn is_scim(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CreateUser { .. }
+            | Command::ReplaceUser { .. }
+            | Command::PatchUser { .. }
+            | Command::DeleteUser { .. }
+            | Command::CreateGroup { .. }
+            | Command::ReplaceGroup { .. }
+            | Command::PatchGroup { .. }
+            | Command::DeleteGroup { .. }
+    )
+}
+
+/// What everyone may do who is signed in; the command itself sees to it that only their own is touched.
+fn is_anyones(command: &Command) -> bool {
+    matches!(command, Command::EndSession { .. } | Command::EndSessions { .. })
 }
 
 pub(super) fn not_found(resource: &'static str, id: impl ToString) -> OrganizationError {

@@ -8,7 +8,9 @@ use super::state::Snapshot;
 use crate::{
     domain::{
         caller::{Caller, Stamp},
-        id::{AdminId, GroupId, TokenId, UserId},
+        id::{AdminId, GroupId, SessionId, TokenId, UserId},
+        role::Role,
+        session::{Ending, Person, Refusals, Session},
         token::{Admin, Token},
     },
     ports::{Loaded, StoreError},
@@ -97,6 +99,39 @@ pub enum Command {
         /// The record.
         admin: Arc<Admin>,
     },
+    /// Gives a user one role instead of those they have.
+    SetRole {
+        /// Whose.
+        id: UserId,
+        /// The role.
+        role: Role,
+    },
+    /// Someone has signed in.
+    StartSession {
+        /// The record.
+        session: Arc<Session>,
+        /// Sessions a person may have; the oldest make room.
+        limit: usize,
+    },
+    /// Ends a session at once.
+    EndSession {
+        /// Which.
+        id: SessionId,
+        /// Why.
+        ending: Ending,
+    },
+    /// Ends every session of a person at once.
+    EndSessions {
+        /// Whose.
+        person: Person,
+        /// Why.
+        ending: Ending,
+    },
+    /// Notes sign-ins that were refused.
+    NoteRefusals {
+        /// Which.
+        refusals: Refusals,
+    },
 }
 
 /// What a command led to.
@@ -122,6 +157,10 @@ pub enum Answer {
     Token(TokenId),
     /// The admin is so now.
     Admin(AdminId),
+    /// The session is so now.
+    Session(SessionId),
+    /// It is in the audit log.
+    Noted,
 }
 
 /// An answer and the durable state it can be read from.

@@ -12,6 +12,7 @@ pub mod actor;
 pub mod decide;
 mod groups;
 pub mod message;
+mod sessions;
 pub mod state;
 mod tokens;
 mod users;

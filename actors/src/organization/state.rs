@@ -9,7 +9,9 @@ use crate::{
         audit::Head,
         change::Change,
         group::Group,
-        id::{AdminId, GroupId, TokenId, UserId},
+        id::{AdminId, GroupId, SessionId, TokenId, UserId},
+        role::Role,
+        session::{Person, Session},
         token::{Admin, Digest, Token},
         user::{User, name_key},
     },
@@ -42,6 +44,10 @@ pub struct Snapshot {
     tokens: OrdMap<TokenId, Arc<Token>>,
     digests: Map<Digest, TokenId>,
     admins: OrdMap<AdminId, Arc<Admin>>,
+    /// Sessions that have not ended, oldest first; some may be past their time.
+    sessions: OrdMap<SessionId, Arc<Session>>,
+    session_digests: Map<Digest, SessionId>,
+    sessions_of: Map<Person, OrdSet<SessionId>>,
 }
 
 impl Snapshot {
@@ -62,6 +68,9 @@ impl Snapshot {
             tokens: OrdMap::new(),
             digests: Map::default(),
             admins: OrdMap::new(),
+            sessions: OrdMap::new(),
+            session_digests: Map::default(),
+            sessions_of: Map::default(),
         }
     }
 
@@ -112,6 +121,7 @@ impl Snapshot {
             Change::Admin(admin) => {
                 self.admins.insert(admin.id, admin.clone());
             }
+            Change::Session(session) => self.put_session(session),
         }
     }
 
@@ -179,6 +189,19 @@ impl Snapshot {
         }
     }
 
+    /// A session that has ended leaves no trace in memory.
+    fn put_session(&mut self, session: &Arc<Session>) {
+        if session.ended_ms.is_some() {
+            self.sessions.remove(&session.id);
+            self.session_digests.remove(&session.digest);
+            remove_pair(&mut self.sessions_of, session.person, &session.id);
+        } else {
+            self.sessions.insert(session.id, session.clone());
+            self.session_digests.insert(session.digest, session.id);
+            self.sessions_of.entry(session.person).or_default().insert(session.id);
+        }
+    }
+
     fn set_membership(&mut self, group: GroupId, user: UserId, present: bool) {
         if present {
             self.members.entry(group).or_default().insert(user);
@@ -201,6 +224,7 @@ impl Snapshot {
             + self.groups.len() * 900
             + self.memberships.len() * 300
             + self.tokens.len() * 700
+            + self.sessions.len() * 900
     }
 
     /// What the organization is called.
@@ -302,6 +326,45 @@ impl Snapshot {
     /// Local admins in the order they were created.
     pub fn admins(&self) -> impl Iterator<Item = &Arc<Admin>> {
         self.admins.values()
+    }
+
+    /// A local admin.
+    pub fn admin(&self, id: AdminId) -> Option<&Arc<Admin>> {
+        self.admins.get(&id)
+    }
+
+    /// A session that has not ended.
+    pub fn session(&self, id: SessionId) -> Option<&Arc<Session>> {
+        self.sessions.get(&id)
+    }
+
+    /// A session by the digest of its secret.
+    pub fn session_by_digest(&self, digest: &Digest) -> Option<&Arc<Session>> {
+        self.session_digests.get(digest).and_then(|id| self.sessions.get(id))
+    }
+
+    /// Sessions that have not ended, oldest first.
+    pub fn sessions(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.sessions.values()
+    }
+
+    /// A person's sessions that have not ended, oldest first.
+    pub fn sessions_of(&self, person: Person) -> impl Iterator<Item = &Arc<Session>> {
+        self.sessions_of.get(&person).into_iter().flatten().filter_map(|id| self.sessions.get(id))
+    }
+
+    /// What a person may do now; nothing for whoever is unknown, deactivated or removed.
+    pub fn role_of(&self, person: Person) -> Option<Role> {
+        match person {
+            Person::Admin(id) => self.admins.contains_key(&id).then_some(Role::Admin),
+            Person::User(id) => self.user(id).filter(|user| user.active).map(|user| user.roles.strongest()),
+        }
+    }
+
+    /// Whether someone besides this user may administer.
+    pub fn has_admin_besides(&self, id: UserId) -> bool {
+        !self.admins.is_empty()
+            || self.users(0).any(|user| user.id != id && user.active && user.roles.contains(Role::Admin))
     }
 }
 

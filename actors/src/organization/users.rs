@@ -6,6 +6,7 @@
 //! 3. A DELETE deactivates and hides; memberships and roles go, so a later restore grants nothing by itself.
 //! 4. No two users that are not deleted share a user name (without case) or an external id (with case).
 //! 5. A POST that does not mention `active` makes an active user.
+//! 6. Whoever is no longer active has no session, by whichever way it came about.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -13,10 +14,11 @@ use serde_json::{Value, json};
 use super::{
     decide::{Decision, not_found, shown},
     message::{Answer, OrganizationError},
+    sessions,
     state::Snapshot,
 };
 use crate::{
-    domain::{audit::Draft, caller::Stamp, change::Change, id::UserId, user::User},
+    domain::{audit::Draft, caller::Stamp, change::Change, id::UserId, role::Role, user::User},
     protocol::scim::{
         Object,
         patch::{self, Operation},
@@ -96,7 +98,9 @@ pub(super) fn delete(state: &Snapshot, id: UserId, stamp: Stamp) -> Decided {
     };
     let memberships = left.iter().map(|group| Change::Membership { group: *group, user: id, present: false }); // (3)
     let changes = std::iter::once(Change::User(Arc::new(gone))).chain(memberships).collect();
-    Ok(Decision { changes, drafts: vec![draft], answer: Answer::Deleted })
+    let mut decision = Decision { changes, drafts: vec![draft], answer: Answer::Deleted };
+    sessions::end_of_user(state, &mut decision, id, stamp); // (6)
+    Ok(decision)
 }
 
 fn find(state: &Snapshot, id: UserId) -> Result<&Arc<User>, OrganizationError> {
@@ -123,7 +127,24 @@ fn change(
         _ if only_roles => "user.role",
         _ => action,
     };
-    Ok(written(action, Some(old), new, false))
+    let (id, active) = (new.id, new.active);
+    let mut decision = written(action, Some(old), new, false);
+    if !active {
+        sessions::end_of_user(state, &mut decision, id, stamp); // (6)
+    }
+    Ok(decision)
+}
+
+/// One role instead of those there are.
+pub(super) fn set_role(old: &Arc<User>, role: Role, stamp: Stamp) -> Decided {
+    let mut attributes = old.object();
+    attributes
+        .insert("roles".into(), json!([{ "value": role.id(), "display": role.display(), "primary": true }]));
+    let new = old.with(attributes, stamp.at_ms)?;
+    if old.roles == new.roles {
+        return Ok(Decision::nothing(Answer::User { id: old.id, created: false }));
+    }
+    Ok(written("user.role", Some(old), new, false))
 }
 
 fn without_roles(mut attributes: Object) -> Object {

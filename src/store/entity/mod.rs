@@ -5,6 +5,7 @@ pub mod group;
 pub mod head;
 pub mod membership;
 pub mod organization;
+pub mod session;
 pub mod sign_in_attempt;
 pub mod token;
 pub mod user;

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     config::Settings,
-    http::auth::Access,
+    http::{auth::Access, scim::log::RequestLog},
     store::{DatabaseError, SqlStore, freshness::Freshness},
 };
 
@@ -37,6 +37,8 @@ pub struct App {
     pub settings: Settings,
     /// Lists that look at every resource.
     pub scans: Arc<Semaphore>,
+    /// What was asked over SCIM.
+    pub scim_log: RequestLog,
     /// Base of SCIM addresses in answers.
     pub scim_url: String,
 }
@@ -69,6 +71,7 @@ impl App {
             freshness: Freshness::spawn(store.clone(), settings.database_timeout()),
             access: Access::new(settings.security.hashing),
             scans: Arc::new(Semaphore::new(settings.scim.scans.max(1))),
+            scim_log: RequestLog::spawn(store.clone(), clock.clone(), settings.log_limits()),
             scim_url: settings.scim_url(bound),
             directory,
             store,
@@ -127,8 +130,9 @@ impl App {
 
     /// Ends every actor, writes what is queued and closes the store.
     pub async fn stop(self) {
-        let Self { store, directory, freshness, .. } = self;
+        let Self { store, directory, freshness, scim_log, .. } = self;
         directory.drain().await;
+        scim_log.drain().await;
         drop((directory, freshness));
         // The tasks that still hold the store end in a moment; its last owner writes what is queued.
         for _ in 0..100 {

@@ -8,7 +8,7 @@ use ceven_actors::{
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::store::StoreLimits;
+use crate::{http::scim::log::LogLimits, store::StoreLimits};
 
 const DEFAULTS: &str = include_str!("../config/ceven.toml");
 const PREFIX: &str = "CEVEN_";
@@ -24,6 +24,7 @@ pub struct Settings {
     pub journal: Journal,
     pub organization: Organization,
     pub scim: Scim,
+    pub scim_log: ScimLog,
     pub security: Security,
     pub log: Log,
 }
@@ -57,6 +58,8 @@ section! {
         default_count: usize, max_count: usize, filter_bytes: usize, filter_depth: usize, patch_operations: usize, text_bytes: usize,
         values: usize, patch_body_members: usize, scans: usize,
     }
+    /// The log of SCIM requests.
+    ScimLog { queue: usize, flush_ms: u64, retention_days: u32 }
     /// Proxies and hashing.
     Security { trusted_proxies: Vec<String>, hashing: usize }
     /// Logs.
@@ -167,6 +170,15 @@ impl Settings {
     /// Limits of values.
     pub fn value_limits(&self) -> ValueLimits {
         ValueLimits { text_bytes: self.scim.text_bytes, values: self.scim.values }
+    }
+
+    /// Limits of the log of SCIM requests.
+    pub fn log_limits(&self) -> LogLimits {
+        LogLimits {
+            queue: self.scim_log.queue,
+            flush: Duration::from_millis(self.scim_log.flush_ms.max(10)),
+            retention_days: self.scim_log.retention_days,
+        }
     }
 
     fn filter_limits(&self) -> FilterLimits {

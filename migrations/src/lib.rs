@@ -8,6 +8,7 @@ mod m20261124_000002_user;
 mod m20261124_000003_access;
 mod m20261124_000004_evidence;
 mod m20261124_000006_session;
+mod m20261124_000007_scim_request;
 mod m20261124_000008_sign_in;
 
 /// All migrations, oldest first.
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_access::Migration),
             Box::new(m20261124_000004_evidence::Migration),
             Box::new(m20261124_000006_session::Migration),
+            Box::new(m20261124_000007_scim_request::Migration),
             Box::new(m20261124_000008_sign_in::Migration),
         ]
     }

@@ -9,6 +9,7 @@ mod admin;
 mod audit;
 mod health;
 mod org;
+mod scim_log;
 mod token;
 mod user;
 
@@ -54,6 +55,9 @@ enum Verb {
     /// The audit log.
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// What was asked over SCIM.
+    #[command(subcommand)]
+    ScimLog(scim_log::Verb),
     /// Probe a running server.
     Healthcheck,
     /// Print a completion script.
@@ -187,6 +191,7 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Token(verb) => token::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,
         Verb::Audit(verb) => audit::run(app, verb).await,
+        Verb::ScimLog(verb) => scim_log::run(app, verb).await,
         // Starting has migrated already.
         Verb::Migrate | Verb::Serve | Verb::Healthcheck | Verb::Completions { .. } => {
             Ok(document(serde_json::json!({ "migrated": true }), "The database is up to date.".into()))

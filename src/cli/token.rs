@@ -17,6 +17,7 @@ use super::{Failure, Output, document, lines, organization};
 use crate::{
     app::App,
     secret::{self, Strength},
+    store::DatabaseError,
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -132,10 +133,14 @@ fn shown_once(raw: &str, token: &Token) -> Output {
 }
 
 async fn list(app: &App, org: &str) -> Result<Output, Failure> {
-    let snapshot = app.fresh(organization(app, org).await?.id).await?;
+    let organization = organization(app, org).await?.id;
+    let snapshot = app.fresh(organization).await?;
+    let uses = app.store.token_uses(organization).await.map_err(DatabaseError::from)?;
     let now_ms = app.clock.now_ms();
     let view = |token: &Arc<Token>| {
+        let used = uses.get(&token.id);
         json!({
+            "last_used_at": used.map(|used| rfc3339(used.at_ms)), "last_used_ip": used.map(|used| &used.ip), "last_used_by": used.map(|used| &used.user_agent),
             "id": token.id, "label": token.label, "kind": token.kind.name(), "live": token.is_live(now_ms),
             "created_at": rfc3339(token.created_ms), "expires_at": token.expires_ms.map(rfc3339), "revoked_at": token.revoked_ms.map(rfc3339),
         })
@@ -146,9 +151,14 @@ async fn list(app: &App, org: &str) -> Result<Output, Failure> {
         (_, true) => "live",
         _ => "expired",
     };
+    let used = |token: &Token| {
+        uses.get(&token.id).map_or("never used".to_owned(), |used| format!("used {}", rfc3339(used.at_ms)))
+    };
     let text = snapshot
         .tokens()
-        .map(|token| format!("{}\t{}\t{}\t{}", token.id, token.kind, state(token), token.label))
+        .map(|token| {
+            format!("{}\t{}\t{}\t{}\t{}", token.id, token.kind, state(token), token.label, used(token))
+        })
         .collect();
     Ok(document(json, lines(text, "No tokens.")))
 }

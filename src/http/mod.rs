@@ -10,7 +10,7 @@ pub mod body;
 pub mod client_ip;
 pub mod health;
 pub mod reply;
-mod scim;
+pub mod scim;
 pub mod server;
 
 use crate::app::App;
@@ -88,6 +88,7 @@ async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     match is_scim {
         true => {
             reply::scim_failure(ceven_actors::protocol::scim::ScimError::new(status.as_u16(), detail).into())
+                .0
         }
         false => reply::problem(status, detail),
     }

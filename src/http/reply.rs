@@ -65,8 +65,8 @@ pub fn no_content() -> Response {
     response
 }
 
-/// A SCIM error.
-pub fn scim_failure(failure: ScimFailure) -> Response {
+/// A SCIM error, and its sentence for the log.
+pub fn scim_failure(failure: ScimFailure) -> (Response, Option<String>) {
     let (error, extra) = match failure {
         ScimFailure::Scim(error) => {
             let retry = (error.status == 429).then(|| (header::RETRY_AFTER, HeaderValue::from_static("1")));
@@ -94,7 +94,10 @@ pub fn scim_failure(failure: ScimFailure) -> Response {
     if let Some((name, value)) = extra {
         response.headers_mut().insert(name, value);
     }
-    response
+    let kind = error
+        .scim_type
+        .map_or(String::new(), |kind| format!("{}: ", json!(kind).as_str().unwrap_or_default()));
+    (response, Some(format!("{kind}{}", error.detail)))
 }
 
 /// An RFC 9457 problem.

@@ -24,6 +24,7 @@ pub mod freshness;
 pub mod journal;
 pub mod ledger;
 mod rows;
+pub mod scim_log;
 pub mod scope;
 pub mod session_use;
 pub mod sign_in;
@@ -351,4 +352,27 @@ fn options(url: &str, connections: u32, limits: &StoreLimits) -> ConnectOptions 
             options.options([("statement_timeout", timeout.as_millis().to_string())])
         });
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_sqlite_acknowledges_survives_the_loss_of_power() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("x.db").display());
+        let limits = StoreLimits { batch_units: 1, readers: 1, writers: 1, timeout: Duration::from_secs(5) };
+        let store = SqlStore::connect(&url, &limits).await.unwrap();
+        for database in [&store.reader, &store.writer] {
+            let pragma = async |name: &str| {
+                let query = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {name}"));
+                database.query_one_raw(query).await.unwrap().unwrap()
+            };
+            let mode: String = pragma("journal_mode").await.try_get_by_index(0).unwrap();
+            let synchronous: i32 = pragma("synchronous").await.try_get_by_index(0).unwrap();
+            assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");
+        }
+        store.close().await;
+    }
 }

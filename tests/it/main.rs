@@ -1,6 +1,8 @@
 //! Tests from outside: the real binary, real databases, HTTP. The tree mirrors the URL tree.
+mod cli;
 mod faults;
 mod layers;
+mod ledger;
 mod model;
 mod scim;
 mod supervision;

@@ -217,9 +217,10 @@ impl Snapshot {
         self.head = head;
     }
 
-    /// Rough size in memory: measured means of a user, a group with its members, a token.
+    /// Rough size in memory: measured means of an organization with next to nothing in it, of a user, a group
+    /// with its members, a token.
     pub fn weight_bytes(&self) -> usize {
-        4_096
+        64 * 1_024
             + self.users.len() * 1_600
             + self.groups.len() * 900
             + self.memberships.len() * 300

@@ -1,12 +1,15 @@
 //! `/api/v1/scim/v2`: one line an endpoint (RFC 7644 §3.2).
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use ceven_actors::{
     domain::{
         caller::{Actor, Authority, Caller},
         token::TokenKind,
     },
-    organization::message::{Answered, Command},
+    organization::message::{Answered as Executed, Command},
     protocol::scim::{Object, ScimError, ScimType, list::Parameters},
 };
 use http::{Method, StatusCode};
@@ -16,9 +19,12 @@ use warp::reply::Response;
 mod discovery;
 mod groups;
 mod lists;
+pub mod log;
 mod render;
 mod roles;
 mod users;
+
+use log::Answered;
 
 use super::{
     Incoming,
@@ -35,18 +41,46 @@ struct Request<'a> {
     app: &'a Arc<App>,
     right: Authenticated,
     incoming: Incoming,
+    request_id: &'a str,
+    /// What of the body was ignored.
+    ignored: &'a OnceLock<String>,
 }
 
 pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
-    let (method, path) = (incoming.method.clone(), incoming.path.clone());
+    let (begun, at_ms) = (Instant::now(), app.clock.now_ms());
+    let (method, ip) = (incoming.method.clone(), incoming.client_ip);
+    let user_agent = incoming.headers.get(http::header::USER_AGENT);
+    let user_agent: String = user_agent
+        .map_or(String::new(), |text| String::from_utf8_lossy(text.as_bytes()).chars().take(200).collect());
+    let request_id = app.clock.new_id().to_string();
+    let ignored = OnceLock::new();
+    let mut right = None;
     let answer = match authenticate(app, &incoming.headers, TokenKind::Scim).await {
-        Ok(right) => route(Request { app, right, incoming }, &method, segments).await,
+        Ok(authenticated) => {
+            right = Some((authenticated.organization, authenticated.token.id));
+            let request =
+                Request { app, right: authenticated, incoming, request_id: &request_id, ignored: &ignored };
+            route(request, &method, segments).await
+        }
         Err(refusal) => Err(refusal.into()),
     };
-    answer.unwrap_or_else(|failure| {
-        tracing::info!(%method, path, ?failure, "a SCIM request was refused");
-        reply::scim_failure(failure)
-    })
+    let (response, detail) = match answer {
+        Ok(response) => (response, ignored.into_inner()),
+        Err(failure) => reply::scim_failure(failure),
+    };
+    app.scim_log.note(Answered {
+        right,
+        at_ms,
+        ip,
+        method,
+        path: segments.join("/"),
+        status: response.status().as_u16(),
+        detail,
+        request_id,
+        duration: begun.elapsed(),
+        user_agent,
+    });
+    response
 }
 
 async fn route(request: Request<'_>, method: &Method, segments: &[&str]) -> Answer {
@@ -131,13 +165,13 @@ impl Request<'_> {
     }
 
     /// Gives the token's organization a command.
-    async fn execute(&self, command: Command) -> Result<Answered, ScimFailure> {
+    async fn execute(&self, command: Command) -> Result<Executed, ScimFailure> {
         let token = &self.right.token;
         let caller = Caller {
             actor: Actor { kind: "scim_token", id: token.id.to_string(), label: token.label.to_string() },
             authority: Authority::Token(token.id),
             ip: Some(self.incoming.client_ip),
-            request_id: self.app.clock.new_id().to_string(),
+            request_id: self.request_id.to_owned(),
         };
         Ok(self.app.execute(self.right.organization, command, caller).await?)
     }
@@ -145,7 +179,7 @@ impl Request<'_> {
     /// Notes what of a body was ignored: the client cannot see it from the answer.
     fn note_ignored(&self, ignored: &[String]) {
         if !ignored.is_empty() {
-            tracing::info!(path = self.incoming.path, ?ignored, "unknown attributes were ignored");
+            let _ = self.ignored.set(format!("Unknown attributes were ignored: {}.", ignored.join(", ")));
         }
     }
 }

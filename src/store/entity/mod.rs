@@ -5,9 +5,11 @@ pub mod group;
 pub mod head;
 pub mod membership;
 pub mod organization;
+pub mod scim_request;
 pub mod session;
 pub mod sign_in_attempt;
 pub mod token;
+pub mod token_use;
 pub mod user;
 
 macro_rules! no_relations {

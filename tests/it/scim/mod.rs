@@ -1,7 +1,9 @@
 //! `/api/v1/scim/v2`.
 mod bad_input;
 mod endpoints;
+mod gone;
 mod groups;
 mod lists;
+mod log;
 mod replay;
 mod tokens;

@@ -58,7 +58,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-async fn new_database(kind: Database, folder: &TempDir) -> String {
+pub async fn new_database(kind: Database, folder: &TempDir) -> String {
     use sea_orm::ConnectionTrait as _;
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     match kind {
@@ -185,6 +185,17 @@ impl Server {
     pub fn terminate(&self) {
         let id = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// How many rows of a table fit.
+    pub async fn rows(&self, table: &str, condition: &str) -> i64 {
+        use sea_orm::{ConnectionTrait as _, Statement};
+        let database = sea_orm::Database::connect(&self.database_url).await.unwrap();
+        let query = format!("SELECT count(*) FROM {table} WHERE {condition}");
+        let statement = Statement::from_string(database.get_database_backend(), query);
+        let count = database.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        database.close().await.unwrap();
+        count
     }
 
     /// Waits until it has ended; true when it ended well.

@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{on_each_database, support::Server};
+
+on_each_database!(every_request_is_told_and_reads_are_counted);
+
+fn lines(server: &Server) -> Vec<Value> {
+    let export = server.run(&["scim-log", "export", "--org", "acme"]);
+    assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+    let text = String::from_utf8(export.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn every_request_is_told_and_reads_are_counted(mut server: Server) {
+    let scim = server.organization("acme");
+    let seq = || server.audit("acme").len();
+    let listed = server.json(&["token", "list", "--org", "acme"]);
+    assert_eq!(listed[0]["last_used_at"], Value::Null);
+    let ann = scim.user("ann").await;
+    let entries = seq();
+    for _ in 0..20 {
+        scim.get(&format!("/Users/{ann}")).await.expect(200);
+    }
+    scim.post("/Users", &json!({ "userName": "ANN" })).await.refused(409, Some("uniqueness"));
+    scim.post("/Users", &json!({ "userName": "bob", "shoeSize": 43 })).await.expect(201);
+    scim.patch(&format!("/Users/{ann}"), &json!([{ "op": "replace", "value": { "active": true } }]))
+        .await
+        .expect(200);
+    server.client(&"x".repeat(64)).get("/Users/secret-path").await.refused(401, None);
+
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let log = lines(&server);
+    let of = |method: &str, status: u16| {
+        let fits = |line: &&Value| line["method"] == method && line["status"] == status;
+        log.iter().filter(fits).collect::<Vec<_>>()
+    };
+    let reads: u64 = of("GET", 200).iter().map(|line| line["requests"].as_u64().unwrap()).sum();
+    assert_eq!(reads, 20);
+    assert!(of("GET", 200).len() <= 2 && of("GET", 200)[0]["path"] == "Users/{id}", "{log:?}");
+    let refused = of("POST", 409);
+    assert!(refused[0]["detail"].as_str().unwrap().starts_with("uniqueness: "), "{refused:?}");
+    assert_eq!(of("POST", 201).len(), 2);
+    let ignored =
+        of("POST", 201).iter().filter(|line| line["detail"].to_string().contains("shoeSize")).count();
+    assert_eq!(ignored, 1);
+    assert_eq!(of("PATCH", 200).len(), 1, "what changes nothing is told too");
+    assert!(
+        !format!("{log:?}").contains("secret-path"),
+        "strangers write nothing into an organization's log"
+    );
+    // A request is found in both logs by its id; reading moves no chain.
+    let audit = server.audit("acme");
+    assert_eq!(audit.len(), entries + 1);
+    assert!(of("POST", 201).iter().any(|line| line["request_id"] == audit.last().unwrap()["request_id"]));
+    let listed = server.json(&["token", "list", "--org", "acme"]);
+    assert_eq!(listed[0]["last_used_ip"], "127.0.0.1");
+
+    // What waits is written before the server ends.
+    scim.delete(&format!("/Users/{ann}")).await;
+    server.terminate();
+    assert!(server.ended().await);
+    assert!(lines(&server).iter().any(|line| line["method"] == "DELETE"));
+}

@@ -92,6 +92,7 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let mut table: Table =
             DEFAULTS.parse().map_err(|error| ConfigError(format!("the compiled-in defaults: {error}")))?;
+        let defaults = table.clone();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
@@ -102,7 +103,7 @@ impl Settings {
         let variables: BTreeMap<String, String> =
             environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         for (name, value) in variables {
-            apply_variable(&mut table, &name, value)?;
+            apply_variable(&mut table, &defaults, &name, value)?;
         }
         let settings: Self = Value::Table(table)
             .try_into()
@@ -198,8 +199,9 @@ fn merge(base: &mut Table, layer: Table) {
 }
 
 /// Sets one setting from `CEVEN_SECTION__NAME`, or from the file that `CEVEN_SECTION__NAME_FILE` names.
-/// Variables without `__` (such as those of test scripts) are not settings.
-fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), ConfigError> {
+/// Variables without `__` (such as those of test scripts) are not settings. What kind of value a setting takes is told
+/// by its default, whatever a file has made of it.
+fn apply_variable(table: &mut Table, defaults: &Table, name: &str, value: String) -> Result<(), ConfigError> {
     let Some((section, key)) = name[PREFIX.len()..].split_once("__") else { return Ok(()) };
     let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
     let unknown = || ConfigError(format!("{name}: there is no setting {section}.{key}"));
@@ -211,7 +213,8 @@ fn apply_variable(table: &mut Table, name: &str, value: String) -> Result<(), Co
         return Ok(());
     }
     let wrong = |kind: &str| ConfigError(format!("{name} must be {kind}"));
-    let value = match settings.get(&key).ok_or_else(unknown)? {
+    let default = defaults.get(&section).and_then(|section| section.get(&key));
+    let value = match default.ok_or_else(unknown)? {
         Value::Integer(_) => Value::Integer(value.trim().parse().map_err(|_| wrong("a whole number"))?),
         Value::Array(_) => value
             .split(',')

@@ -18,24 +18,28 @@ pub trait Scoped: EntityTrait {
 }
 
 macro_rules! scoped {
-    ($($table:ident by $changed:ident),* $(,)?) => {$(
+    ($($table:ident by $changed:ident $(while $standing:expr)?),* $(,)?) => {$(
         impl Scoped for entity::$table::Entity {
             const ORGANIZATION: Self::Column = entity::$table::Column::OrgId;
             const CHANGED: Self::Column = entity::$table::Column::$changed;
+
+            $(fn standing(rows: Select<Self>) -> Select<Self> {
+                rows.filter($standing)
+            })?
         }
     )*};
 }
 
-scoped!(user by ChangedSeq, group by ChangedSeq, membership by ChangedSeq, token by ChangedSeq, admin by ChangedSeq, head by Seq, audit by Seq);
-
-impl Scoped for entity::session::Entity {
-    const ORGANIZATION: Self::Column = entity::session::Column::OrgId;
-    const CHANGED: Self::Column = entity::session::Column::ChangedSeq;
-
-    fn standing(rows: Select<Self>) -> Select<Self> {
-        rows.filter(entity::session::Column::EndedMs.is_null())
-    }
-}
+scoped!(
+    user by ChangedSeq,
+    group by ChangedSeq while entity::group::Column::Deleted.eq(false),
+    membership by ChangedSeq while entity::membership::Column::Present.eq(true),
+    token by ChangedSeq,
+    admin by ChangedSeq,
+    session by ChangedSeq while entity::session::Column::EndedMs.is_null(),
+    head by Seq,
+    audit by Seq,
+);
 
 /// The rows of one organization.
 pub fn in_organization<E: Scoped>(organization: OrganizationId) -> Select<E> {

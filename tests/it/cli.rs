@@ -40,9 +40,9 @@ async fn exit_codes_and_outputs() {
     }
     // 3: configuration.
     let config = server.folder.path().join("bad.toml");
-    std::fs::write(&config, "[server]\nlisten = 7\n").unwrap();
+    std::fs::write(&config, "[server]\nmax_connections = \"many\"\n").unwrap();
     let (status, _, error) = code(&server, &["org", "list", "--config", config.to_str().unwrap()]);
-    assert!(status == 3 && error.contains("listen"), "{error}");
+    assert!(status == 3 && error.contains("usize"), "{error}");
     // 5: a check failed.
     let broken = server.folder.path().join("broken.ndjson");
     std::fs::write(&broken, "{\"seq\":1}\n").unwrap();

@@ -1,5 +1,5 @@
 //! What every request handler and every verb of the command line works with.
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ceven_actors::{
     clock::Clock,
@@ -14,10 +14,13 @@ use ceven_actors::{
     },
 };
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
+    activity::Activity,
     config::Settings,
     http::{auth::Access, scim::log::RequestLog},
+    sign_in::{SignIn, refusals},
     store::{DatabaseError, SqlStore, freshness::Freshness},
 };
 
@@ -31,6 +34,10 @@ pub struct App {
     pub freshness: Freshness,
     /// Tokens known to this process.
     pub access: Access,
+    /// Attempts to sign in.
+    pub sign_in: SignIn,
+    /// When sessions were last used.
+    pub activity: Activity,
     /// Time and randomness.
     pub clock: Arc<dyn Clock>,
     /// Settings.
@@ -41,6 +48,10 @@ pub struct App {
     pub scim_log: RequestLog,
     /// Base of SCIM addresses in answers.
     pub scim_url: String,
+    /// Where clients reach the API.
+    pub public_url: String,
+    /// Where people reach the pages.
+    pub console_url: String,
 }
 
 /// The node cannot start.
@@ -72,7 +83,11 @@ impl App {
             access: Access::new(settings.security.hashing),
             scans: Arc::new(Semaphore::new(settings.scim.scans.max(1))),
             scim_log: RequestLog::spawn(store.clone(), clock.clone(), settings.log_limits()),
+            sign_in: SignIn::new(settings.attempt_limits()),
+            activity: Activity::default(),
             scim_url: settings.scim_url(bound),
+            public_url: settings.public_url(bound),
+            console_url: settings.console_url(bound),
             directory,
             store,
             clock,
@@ -126,6 +141,37 @@ impl App {
             ip: None,
             request_id: self.clock.new_id().to_string(),
         }
+    }
+
+    /// Writes when sessions were last used, as far as it is not written.
+    pub async fn write_uses(&self) {
+        let uses = self.activity.unwritten(self.clock.now_ms() - self.settings.session.idle_ms);
+        if uses.is_empty() {
+            return;
+        }
+        match self.store.note_uses(uses.clone()).await {
+            Ok(()) => self.activity.written(&uses),
+            Err(error) => tracing::warn!(%error, "uses of sessions could not be written"),
+        }
+    }
+
+    /// Writes now and then what is only in memory, until `stop`; then once more.
+    pub async fn keep_notes(&self, stop: CancellationToken) {
+        let every = |ms: u64| tokio::time::interval(Duration::from_millis(ms.max(10)));
+        let mut uses = every(self.settings.session.flush_ms);
+        let mut refused = every(self.settings.sign_in.refusals_ms);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = uses.tick() => self.write_uses().await,
+                _ = refused.tick() => {
+                    refusals::write(self).await;
+                    self.sign_in.sweep(self.clock.now_ms());
+                }
+            }
+        }
+        self.write_uses().await;
+        refusals::write(self).await;
     }
 
     /// Ends every actor, writes what is queued and closes the store.

@@ -78,6 +78,10 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
         tokio::spawn(serve(admin_listener, http::health::routes(app.clone()), limits, admin_stop.clone()));
     let public =
         tokio::spawn(serve(listener, http::routes(app.clone(), trusted.into()), limits, stop.clone()));
+    let notes_app = app.clone();
+    let notes_stop = CancellationToken::new();
+    let stopped = notes_stop.clone();
+    let notes = tokio::spawn(async move { notes_app.keep_notes(stopped).await });
     tracing::info!(listen = %bound, scim = app.scim_url, "serving");
 
     stop_signal().await;
@@ -86,6 +90,8 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
     let drained = public.await.unwrap_or(false);
     admin_stop.cancel();
     let _ = admin.await;
+    notes_stop.cancel();
+    let _ = notes.await;
     if let Some(app) = Arc::into_inner(app) {
         app.stop().await;
     }

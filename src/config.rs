@@ -8,7 +8,7 @@ use ceven_actors::{
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::{http::scim::log::LogLimits, store::StoreLimits};
+use crate::{http::scim::log::LogLimits, sign_in::attempts::AttemptLimits, store::StoreLimits};
 
 const DEFAULTS: &str = include_str!("../config/ceven.toml");
 const PREFIX: &str = "CEVEN_";
@@ -25,6 +25,8 @@ pub struct Settings {
     pub organization: Organization,
     pub scim: Scim,
     pub scim_log: ScimLog,
+    pub session: Session,
+    pub sign_in: SignIn,
     pub security: Security,
     pub log: Log,
 }
@@ -42,7 +44,7 @@ macro_rules! section {
 section! {
     /// The public listener.
     Server {
-        listen: SocketAddr, public_url: String, max_connections: usize, header_read_timeout_ms: u64, body_read_timeout_ms: u64,
+        listen: SocketAddr, public_url: String, console_url: String, max_connections: usize, header_read_timeout_ms: u64, body_read_timeout_ms: u64,
         request_timeout_ms: u64, drain_timeout_ms: u64, body_bytes: usize, group_body_bytes: usize,
     }
     /// The listener for probes.
@@ -60,6 +62,10 @@ section! {
     }
     /// The log of SCIM requests.
     ScimLog { queue: usize, flush_ms: u64, retention_days: u32 }
+    /// How long sessions last.
+    Session { idle_ms: i64, absolute_ms: i64, per_person: usize, flush_ms: u64 }
+    /// How often one may try.
+    SignIn { attempts_per_account: u32, attempts_per_address: u32, window_ms: i64, refusals_ms: u64 }
     /// Proxies and hashing.
     Security { trusted_proxies: Vec<String>, hashing: usize }
     /// Logs.
@@ -120,13 +126,31 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The base of every SCIM address in an answer.
-    pub fn scim_url(&self, bound: SocketAddr) -> String {
-        let base = match self.server.public_url.trim_end_matches('/') {
+    /// Where clients reach the API, without a slash at the end.
+    pub fn public_url(&self, bound: SocketAddr) -> String {
+        match self.server.public_url.trim_end_matches('/') {
             "" => format!("http://{bound}"),
             url => url.to_owned(),
-        };
-        format!("{base}/api/v1/scim/v2")
+        }
+    }
+
+    /// Where people reach the pages, without a slash at the end.
+    pub fn console_url(&self, bound: SocketAddr) -> String {
+        match self.server.console_url.trim_end_matches('/') {
+            "" => self.public_url(bound),
+            url => url.to_owned(),
+        }
+    }
+
+    /// The base of every SCIM address in an answer.
+    pub fn scim_url(&self, bound: SocketAddr) -> String {
+        format!("{}/api/v1/scim/v2", self.public_url(bound))
+    }
+
+    /// Limits of signing in.
+    pub fn attempt_limits(&self) -> AttemptLimits {
+        let SignIn { attempts_per_account, attempts_per_address, window_ms, .. } = self.sign_in;
+        AttemptLimits { per_account: attempts_per_account, per_address: attempts_per_address, window_ms }
     }
 
     /// Limits of the store.

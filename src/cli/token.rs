@@ -8,7 +8,6 @@ use ceven_actors::{
         token::{Token, TokenKind},
     },
     organization::message::Command,
-    protocol,
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -16,11 +15,9 @@ use serde_json::{Value, json};
 use super::{Failure, Output, document, lines, organization};
 use crate::{
     app::App,
-    secret::{self, Strength},
     store::DatabaseError,
+    tokens::{self, duration_ms},
 };
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Verbs on tokens.
 #[derive(Debug, Subcommand)]
@@ -71,9 +68,6 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
     match verb {
         Verb::Mint { org, label, kind, expires_in } => {
             let organization = organization(app, &org).await?.id;
-            if label.trim().is_empty() {
-                return Err(Failure::Failed("a token needs a label".into()));
-            }
             let (raw, token) = draw(app, &label, kind, expires_in)?;
             app.execute(organization, Command::MintToken { token: token.clone() }, app.operator()).await?;
             Ok(shown_once(&raw, &token))
@@ -108,28 +102,13 @@ fn draw(
     kind: TokenKind,
     lifetime_ms: Option<i64>,
 ) -> Result<(String, Arc<Token>), Failure> {
-    let raw = protocol::secret::draw(&*app.clock);
-    let verifier = secret::hash(&*app.clock, &raw, Strength::Token)
-        .map_err(|error| Failure::Failed(error.to_string()))?;
-    let created_ms = app.clock.now_ms();
-    let token = Token {
-        id: TokenId(app.clock.new_id()),
-        label: label.into(),
-        kind,
-        digest: protocol::secret::digest(&raw),
-        verifier: verifier.into(),
-        created_ms,
-        expires_ms: lifetime_ms.map(|lifetime| created_ms + lifetime),
-        revoked_ms: None,
-    };
-    Ok((raw, Arc::new(token)))
+    tokens::draw(&*app.clock, label, kind, lifetime_ms).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn shown_once(raw: &str, token: &Token) -> Output {
-    let expires_at = token.expires_ms.map(rfc3339);
-    let json = json!({ "id": token.id, "label": token.label, "kind": token.kind.name(), "token": raw, "expires_at": expires_at });
-    let until = expires_at.map_or(String::new(), |at| format!(", works until {at}"));
-    document(json, format!("{} ({}{until}). The token, shown this once:\n{raw}", token.label, token.id))
+    let until = token.expires_ms.map_or(String::new(), |at| format!(", works until {}", rfc3339(at)));
+    let text = format!("{} ({}{until}). The token, shown this once:\n{raw}", token.label, token.id);
+    document(tokens::shown_once(raw, token), text)
 }
 
 async fn list(app: &App, org: &str) -> Result<Output, Failure> {
@@ -137,46 +116,17 @@ async fn list(app: &App, org: &str) -> Result<Output, Failure> {
     let snapshot = app.fresh(organization).await?;
     let uses = app.store.token_uses(organization).await.map_err(DatabaseError::from)?;
     let now_ms = app.clock.now_ms();
-    let view = |token: &Arc<Token>| {
-        let used = uses.get(&token.id);
-        json!({
-            "last_used_at": used.map(|used| rfc3339(used.at_ms)), "last_used_ip": used.map(|used| &used.ip), "last_used_by": used.map(|used| &used.user_agent),
-            "id": token.id, "label": token.label, "kind": token.kind.name(), "live": token.is_live(now_ms),
-            "created_at": rfc3339(token.created_ms), "expires_at": token.expires_ms.map(rfc3339), "revoked_at": token.revoked_ms.map(rfc3339),
-        })
-    };
-    let json: Value = snapshot.tokens().map(view).collect();
-    let state = |token: &Token| match (token.revoked_ms.is_some(), token.is_live(now_ms)) {
-        (true, _) => "revoked",
-        (_, true) => "live",
-        _ => "expired",
-    };
+    let json: Value =
+        snapshot.tokens().map(|token| tokens::view(token, uses.get(&token.id), now_ms)).collect();
     let used = |token: &Token| {
         uses.get(&token.id).map_or("never used".to_owned(), |used| format!("used {}", rfc3339(used.at_ms)))
     };
     let text = snapshot
         .tokens()
         .map(|token| {
-            format!("{}\t{}\t{}\t{}\t{}", token.id, token.kind, state(token), token.label, used(token))
+            let state = tokens::state(token, now_ms);
+            format!("{}\t{}\t{state}\t{}\t{}", token.id, token.kind, token.label, used(token))
         })
         .collect();
     Ok(document(json, lines(text, "No tokens.")))
-}
-
-/// `90d`, `12h`, `30m` or `45s` in milliseconds.
-fn duration_ms(text: &str) -> Result<i64, String> {
-    let unit_ms = match text.chars().last() {
-        Some('d') => DAY_MS,
-        Some('h') => DAY_MS / 24,
-        Some('m') => 60_000,
-        Some('s') => 1_000,
-        _ => return Err("use a number and d, h, m or s, such as 90d".into()),
-    };
-    let number: i64 = text[..text.len() - 1]
-        .parse()
-        .map_err(|_| "use a number and d, h, m or s, such as 90d".to_owned())?;
-    number
-        .checked_mul(unit_ms)
-        .filter(|ms| (0..=100 * 365 * DAY_MS).contains(ms))
-        .ok_or_else(|| "that is too long".to_owned())
 }

@@ -54,6 +54,17 @@ impl Access {
     pub fn new(hashing: usize) -> Self {
         Self { owners: DashMap::new(), verified: DashMap::new(), hashing: Semaphore::new(hashing.max(1)) }
     }
+
+    /// Whether a password fits its PHC string; nothing when nobody can tell.
+    pub async fn verify_password(&self, password: String, verifier: Arc<str>) -> Option<bool> {
+        self.hash(move || crate::secret::verify(&password, &verifier)).await
+    }
+
+    /// Runs an argon2id computation when its turn comes, where it holds nobody up.
+    pub async fn hash<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let _turn = self.hashing.acquire().await.ok()?;
+        tokio::task::spawn_blocking(compute).await.ok()
+    }
 }
 
 const UNKNOWN: Refusal = Refusal::Unauthorized("The bearer token is not known.");
@@ -108,10 +119,9 @@ async fn is_verified(app: &App, digest: Digest, raw: &str, token: &Arc<Token>) -
     let known = app.access.verified.get(&digest).map(|entry| entry.value().clone());
     let cell = known.unwrap_or_else(|| app.access.verified.entry(digest).or_default().value().clone());
     let verify = || async {
-        let _turn = app.access.hashing.acquire().await.map_err(|_| Refusal::Unavailable)?;
         let (raw, token) = (raw.to_owned(), token.clone());
-        let checked = tokio::task::spawn_blocking(move || crate::secret::verify(&raw, &token.verifier)).await;
-        checked.map_err(|_| Refusal::Unavailable)
+        let checked = app.access.hash(move || crate::secret::verify(&raw, &token.verifier)).await;
+        checked.ok_or(Refusal::Unavailable)
     };
     cell.get_or_try_init(verify).await.copied()
 }

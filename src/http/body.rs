@@ -32,12 +32,36 @@ where
     Ok(strict.0)
 }
 
+/// Reads a form.
+///
+/// # Errors
+/// 415 for another media type, 413 beyond `limit_bytes`, 408 beyond `timeout`.
+pub async fn read_form<S, B, E>(
+    headers: &HeaderMap,
+    body: S,
+    limit_bytes: usize,
+    timeout: Duration,
+) -> Result<Vec<(String, String)>, ScimError>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
+    if media_type(headers).as_deref() != Some("application/x-www-form-urlencoded") {
+        return Err(ScimError::new(415, "The body must be application/x-www-form-urlencoded."));
+    }
+    let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
+    let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
+    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
 fn check_media_type(headers: &HeaderMap) -> Result<(), ScimError> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence =
-        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/scim+json" | "application/json" => Ok(()),
+    match media_type(headers).as_deref() {
+        None | Some("application/scim+json" | "application/json") => Ok(()),
         _ => Err(ScimError::new(415, "The body must be application/scim+json or application/json.")),
     }
 }

@@ -5,15 +5,18 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode};
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
+pub mod api;
 pub mod auth;
 pub mod body;
 pub mod client_ip;
 pub mod health;
 pub mod reply;
+pub mod right;
 pub mod scim;
 pub mod server;
+pub mod session;
 
-use crate::app::App;
+use crate::{app::App, ui};
 use client_ip::Range;
 
 /// The other end of a connection, as the accept loop saw it.
@@ -75,6 +78,7 @@ fn into_bytes(mut part: impl bytes::Buf) -> bytes::Bytes {
 /// Dispatches within the time a request has; a panic becomes a 500 and nothing of it leaves the process.
 async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let is_scim = incoming.path.starts_with("api/v1/scim/v2");
+    let is_page = ui::is_page(&incoming.path.split('/').collect::<Vec<_>>());
     let limit = Duration::from_millis(app.settings.server.request_timeout_ms);
     let dispatched =
         AssertUnwindSafe(tokio::time::timeout(limit, dispatch(app, incoming))).catch_unwind().await;
@@ -90,6 +94,7 @@ async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
             reply::scim_failure(ceven_actors::protocol::scim::ScimError::new(status.as_u16(), detail).into())
                 .0
         }
+        false if is_page => ui::failed(status, detail),
         false => reply::problem(status, detail),
     }
 }
@@ -99,6 +104,8 @@ async fn dispatch(app: &Arc<App>, incoming: Incoming) -> Response {
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["api", "v1", "scim", "v2", rest @ ..] => scim::answer(app, rest, incoming).await,
+        ["api", "v1", rest @ ..] => api::answer(app, rest, incoming).await,
+        page if ui::is_page(page) => ui::answer(app, page, incoming).await,
         _ => reply::problem(StatusCode::NOT_FOUND, "There is nothing at this address."),
     }
 }

@@ -334,6 +334,12 @@ impl Snapshot {
         self.admins.get(&id)
     }
 
+    /// A local admin by mail address, without case.
+    pub fn admin_by_email(&self, email: &str) -> Option<&Arc<Admin>> {
+        let email = email.to_lowercase();
+        self.admins.values().find(|admin| admin.email.to_lowercase() == email)
+    }
+
     /// A session that has not ended.
     pub fn session(&self, id: SessionId) -> Option<&Arc<Session>> {
         self.sessions.get(&id)

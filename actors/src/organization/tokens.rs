@@ -66,7 +66,7 @@ pub(super) fn revoke(state: &Snapshot, id: TokenId, stamp: Stamp) -> Decided {
 }
 
 pub(super) fn create_admin(state: &Snapshot, admin: &Arc<Admin>) -> Decided {
-    if state.admins().any(|other| other.email.to_lowercase() == admin.email.to_lowercase()) {
+    if state.admin_by_email(&admin.email).is_some() {
         return Err(OrganizationError::Conflict(format!(
             "There is an admin with the address {} already.",
             admin.email

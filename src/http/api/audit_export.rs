@@ -1,0 +1,156 @@
+//! `/sso/audit-export`: the audit log as NDJSON, in constant memory however long it is.
+//!
+//! 1. A session of an admin opens it, or a bearer token of the kind `audit`; with both, the token counts.
+//! 2. What is written while an export runs is not in it, so it ends.
+//! 3. A page is read when the one before it is on its way: a slow client slows the reading, not the memory.
+//! 4. An export that breaks off in the middle breaks the connection, so that nobody takes it for whole.
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use ceven_actors::{
+    domain::{id::OrganizationId, token::TokenKind},
+    organization::state::Snapshot,
+};
+use futures_util::Stream;
+use http::{HeaderValue, header};
+use tokio::sync::mpsc;
+use warp::Reply as _;
+
+use super::{Answer, Call, parameter};
+use crate::{
+    app::App,
+    http::{auth, reply::Failure},
+    store::audit_log::AuditFilter,
+};
+
+/// Lines read at a time.
+const PAGE: u64 = 500;
+const DAY_MS: i64 = crate::tokens::DAY_MS;
+
+pub(super) async fn export(call: &Call<'_>) -> Answer {
+    let (organization, snapshot) = right(call).await?;
+    let filter = filter(&call.incoming.query, &snapshot)?;
+    let after_seq = match call.parameter("after_seq").map(|text| text.parse::<u64>()) {
+        None => 0,
+        Some(Ok(seq)) => seq,
+        Some(Err(_)) => return Err(Failure::Bad("after_seq is a whole number.".into())),
+    };
+    let (sender, receiver) = mpsc::channel(1); // (3)
+    let through_seq = snapshot.head().audit_seq; // (2)
+    let reader = Reader { app: call.app.clone(), organization, filter, through_seq };
+    tokio::spawn(reader.read(after_seq, sender));
+    let mut response = warp::reply::stream(Pages(receiver)).into_response();
+    let name = format!("attachment; filename=\"{}-audit.ndjson\"", snapshot.profile().slug);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    if let Ok(name) = name.parse() {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+/// (1)
+async fn right(call: &Call<'_>) -> Result<(OrganizationId, Arc<Snapshot>), Failure> {
+    if call.incoming.headers.contains_key(header::AUTHORIZATION) {
+        let right = auth::authenticate(call.app, &call.incoming.headers, TokenKind::Audit).await;
+        let right = right.map_err(Failure::Refused)?;
+        return Ok((right.organization, right.snapshot));
+    }
+    let visit = call.visit().await?;
+    let right = visit.administering()?;
+    Ok((right.who().organization, right.who().snapshot.clone()))
+}
+
+struct Reader {
+    app: Arc<App>,
+    organization: OrganizationId,
+    filter: AuditFilter,
+    through_seq: u64,
+}
+
+impl Reader {
+    async fn read(self, mut after_seq: u64, pages: mpsc::Sender<Result<Bytes, std::io::Error>>) {
+        loop {
+            let page =
+                self.app.store.audit_page(self.organization, &self.filter, after_seq, self.through_seq, PAGE);
+            let lines = match page.await {
+                Ok(lines) => lines,
+                Err(error) => {
+                    tracing::warn!(%error, "an export broke off");
+                    let _ = pages.send(Err(std::io::Error::other("the export broke off"))).await; // (4)
+                    return;
+                }
+            };
+            let Some((last, _)) = lines.last() else { return };
+            after_seq = *last;
+            let text: String = lines.into_iter().flat_map(|(_, line)| [line, "\n".to_owned()]).collect();
+            if pages.send(Ok(text.into())).await.is_err() {
+                return; // The client has left.
+            }
+        }
+    }
+}
+
+struct Pages(mpsc::Receiver<Result<Bytes, std::io::Error>>);
+
+impl Stream for Pages {
+    type Item = Result<Bytes, std::io::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context)
+    }
+}
+
+/// `?from=&to=&action=&actor=&resource=`. An actor is an id, the label of a token, or the address or name of a
+/// person; a resource is an id, a type, or `Type/id`; a time is RFC 3339 or a date, and the day of `to` counts.
+///
+/// # Errors
+/// 400 for a time that is none.
+pub fn filter(query: &str, snapshot: &Snapshot) -> Result<AuditFilter, Failure> {
+    let time = |name: &str, day_ms: i64| match parameter(query, name) {
+        None => Ok(None),
+        Some(text) => time_ms(&text, day_ms).map(Some).ok_or_else(|| {
+            Failure::Bad(format!("{name} is a time such as 2026-11-24T00:00:00Z, or a date."))
+        }),
+    };
+    let (resource_type, resource_id) = match parameter(query, "resource") {
+        None => (None, None),
+        Some(text) => match text.split_once('/') {
+            Some((kind, id)) => (Some(kind.to_owned()), Some(id.to_owned())),
+            None if text.len() < 32 && text.chars().all(|c| c.is_ascii_alphabetic()) => (Some(text), None),
+            None => (None, Some(text)),
+        },
+    };
+    Ok(AuditFilter {
+        from_ms: time("from", 0)?,
+        to_ms: time("to", DAY_MS)?,
+        action: parameter(query, "action"),
+        actors: parameter(query, "actor").map(|actor| actors(&actor, snapshot)),
+        resource_type,
+        resource_id,
+    })
+}
+
+fn actors(text: &str, snapshot: &Snapshot) -> Vec<String> {
+    let tokens = snapshot.tokens().filter(|token| token.label.eq_ignore_ascii_case(text));
+    let admin = snapshot.admin_by_email(text).map(|admin| admin.id.to_string());
+    let user = snapshot.user_by_name(text).map(|user| user.id.to_string());
+    let mut ids: Vec<_> = tokens.map(|token| token.id.to_string()).chain(admin).chain(user).collect();
+    ids.push(text.to_owned());
+    ids
+}
+
+fn time_ms(text: &str, day_ms: i64) -> Option<i64> {
+    use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339};
+    const DATE: &[time::format_description::BorrowedFormatItem<'_>] =
+        time::macros::format_description!("[year]-[month]-[day]");
+    let (at, add_ms) = match OffsetDateTime::parse(text, &Rfc3339) {
+        Ok(at) => (at, 0),
+        Err(_) => (Date::parse(text, DATE).ok()?.midnight().assume_utc(), day_ms),
+    };
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(|ms| ms + add_ms)
+}

@@ -1,0 +1,151 @@
+//! `/api/v1` besides SCIM: one line an endpoint. Every unsafe request of a session shows its CSRF token here,
+//! before anything else happens, so that no handler can forget to ask.
+use std::{sync::Arc, time::Duration};
+
+use ceven_actors::protocol::scim::ScimError;
+use http::{HeaderValue, Method, header};
+use serde_json::{Map, Value};
+use warp::reply::Response;
+
+mod audit_export;
+mod auth;
+mod sessions;
+mod tokens;
+mod users;
+
+use super::{
+    Incoming,
+    body::read_json,
+    reply::{self, Failure},
+    right::Visit,
+    session::{self, CSRF_HEADER},
+};
+use crate::{app::App, sign_in::Origin};
+
+pub use audit_export::filter as audit_filter;
+pub use sessions::used_ms;
+pub use users::{people_filter, role_named};
+
+type Answer = Result<Response, Failure>;
+
+/// Bytes of a body of this API.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// A request and its id.
+struct Call<'a> {
+    app: &'a Arc<App>,
+    incoming: Incoming,
+    request_id: String,
+}
+
+pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
+    let request_id = app.clock.new_id().to_string();
+    let (method, path) = (incoming.method.clone(), incoming.path.clone());
+    let call = Call { app, incoming, request_id: request_id.clone() };
+    let mut response = route(call, segments).await.unwrap_or_else(|failure| {
+        tracing::info!(%method, path, request_id, ?failure, "a request was refused");
+        reply::failure(&failure)
+    });
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = request_id.parse() {
+        headers.insert("x-request-id", value);
+    }
+    response
+}
+
+async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
+    // Where GET answers, HEAD does: hyper leaves the body out.
+    let method =
+        if call.incoming.method == Method::HEAD { Method::GET } else { call.incoming.method.clone() };
+    match (method.as_str(), segments) {
+        ("POST", ["auth", "login"]) => auth::login(call).await,
+        ("POST", ["auth", "logout"]) => auth::logout(call).await,
+        ("GET", ["me"]) => auth::me(&call).await,
+        ("GET", ["sessions"]) => sessions::list(&call).await,
+        ("DELETE", ["sessions", id]) => sessions::end(&call, id).await,
+        ("GET", ["sso", "scim-tokens"]) => tokens::list(&call).await,
+        ("POST", ["sso", "scim-tokens"]) => tokens::mint(call).await,
+        ("DELETE", ["sso", "scim-tokens", id]) => tokens::revoke(&call, id).await,
+        ("POST", ["sso", "scim-tokens", id, "rotate"]) => tokens::rotate(call, id).await,
+        ("GET", ["sso", "audit-export"]) => audit_export::export(&call).await,
+        ("GET", ["users"]) => users::list(&call).await,
+        ("GET", ["users", id]) => users::get(&call, id).await,
+        ("POST" | "PUT" | "PATCH", ["users", id, "role"]) => users::role(call, id).await,
+        ("GET", ["users", id, "sessions"]) => users::sessions(&call, id).await,
+        ("DELETE", ["users", id, "sessions"]) => users::end_sessions(&call, id).await,
+        (_, known) => Err(unmatched(known)),
+    }
+}
+
+/// 405 where there is an endpoint for another method, 404 elsewhere.
+fn unmatched(segments: &[&str]) -> Failure {
+    Failure::MethodNotAllowed(match segments {
+        ["auth", "login" | "logout"] | ["sso", "scim-tokens", _, "rotate"] => "POST",
+        ["me" | "sessions" | "users"] | ["users", _] | ["sso", "audit-export"] => "GET, HEAD",
+        ["sessions", _] | ["sso", "scim-tokens", _] => "DELETE",
+        ["sso", "scim-tokens"] => "GET, HEAD, POST",
+        ["users", _, "role"] => "POST, PUT, PATCH",
+        ["users", _, "sessions"] => "GET, HEAD, DELETE",
+        _ => return Failure::Nowhere,
+    })
+}
+
+impl<'a> Call<'a> {
+    /// The request of someone signed in; an unsafe one only when a page of theirs meant it.
+    async fn visit(&self) -> Result<Visit<'a>, Failure> {
+        let headers = &self.incoming.headers;
+        let who = session::authenticate(self.app, headers).await.map_err(Failure::NotSignedIn)?;
+        let csrf = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !self.incoming.method.is_safe() && !who.is_meant(csrf) {
+            return Err(Failure::Csrf);
+        }
+        Ok(Visit { app: self.app, who, ip: self.incoming.client_ip, request_id: self.request_id.clone() })
+    }
+
+    fn origin(&self) -> Origin {
+        let user_agent = self.incoming.headers.get(header::USER_AGENT);
+        Origin {
+            ip: self.incoming.client_ip,
+            user_agent: user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
+            request_id: self.request_id.clone(),
+        }
+    }
+
+    /// The body as an object; no body is an empty one.
+    async fn object(&mut self) -> Result<Map<String, Value>, Failure> {
+        let timeout = Duration::from_millis(self.app.settings.server.body_read_timeout_ms);
+        let body = std::mem::replace(&mut self.incoming.body, Box::pin(futures_util::stream::empty()));
+        let has_no_body =
+            self.incoming.headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
+                && !self.incoming.headers.contains_key(header::TRANSFER_ENCODING);
+        if has_no_body {
+            return Ok(Map::new());
+        }
+        match read_json(&self.incoming.headers, body, BODY_BYTES, timeout).await? {
+            Value::Object(object) => Ok(object),
+            _ => Err(ScimError::new(400, "The body must be a JSON object.").into()),
+        }
+    }
+
+    /// A parameter of the query; empty is absent.
+    fn parameter(&self, name: &str) -> Option<String> {
+        parameter(&self.incoming.query, name)
+    }
+}
+
+/// A parameter of a query; empty is absent.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+    found.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// A text of a body.
+fn text(object: &Map<String, Value>, name: &str) -> Result<Option<String>, Failure> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Failure::Bad(format!("{name} must be a text."))),
+    }
+}

@@ -1,0 +1,199 @@
+//! What someone signed in may do, as values: whoever holds an [`Administering`] has been found to be an admin,
+//! and nothing that needs one can be called without it. The organization checks the same right again when it
+//! decides, in case it has been withdrawn since.
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+
+use ceven_actors::{
+    domain::{
+        id::{SessionId, TokenId, UserId},
+        role::Role,
+        session::{Ending, Person},
+        token::{Token, TokenKind},
+        user::User,
+    },
+    organization::message::{Answered, Command, OrganizationError},
+};
+
+use super::{reply::Failure, session::SignedIn};
+use crate::{
+    app::App,
+    people::{self, PeopleFilter, PeoplePage},
+    store::scim_log::{ScimRequest, TokenUse},
+    tokens,
+};
+
+/// A request of someone signed in.
+pub struct Visit<'a> {
+    /// The node.
+    pub app: &'a Arc<App>,
+    /// Who.
+    pub who: SignedIn,
+    /// From where.
+    pub ip: IpAddr,
+    /// Id of the request.
+    pub request_id: String,
+}
+
+/// The right of an admin.
+pub struct Administering<'a>(&'a Visit<'a>);
+
+/// The right of an admin or a member: to see the organization.
+pub struct Seeing<'a>(&'a Visit<'a>);
+
+impl Visit<'_> {
+    /// The right of an admin.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn administering(&self) -> Result<Administering<'_>, Failure> {
+        match self.who.role {
+            Role::Admin => Ok(Administering(self)),
+            _ => Err(Failure::Forbidden("Only an admin may do this.")),
+        }
+    }
+
+    /// The right to see the organization.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn seeing(&self) -> Result<Seeing<'_>, Failure> {
+        match self.who.role {
+            Role::Admin | Role::Member => Ok(Seeing(self)),
+            Role::Employee => Err(Failure::Forbidden("Only members and admins may see this.")),
+        }
+    }
+
+    /// Ends a session: one's own, or as an admin anyone's.
+    ///
+    /// # Errors
+    /// 404 for a session that is not there, or not one's own.
+    pub async fn end_session(&self, id: SessionId, ending: Ending) -> Result<(), Failure> {
+        self.execute(Command::EndSession { id, ending }).await.map(drop)
+    }
+
+    async fn execute(&self, command: Command) -> Result<Answered, Failure> {
+        let caller = self.who.caller(self.ip, &self.request_id);
+        Ok(self.app.execute(self.who.organization, command, caller).await?)
+    }
+}
+
+impl Administering<'_> {
+    /// Who administers.
+    pub fn who(&self) -> &SignedIn {
+        &self.0.who
+    }
+
+    /// Mints a token: the text to show once, and its record.
+    ///
+    /// # Errors
+    /// 400 for a label that is none.
+    pub async fn mint_token(
+        &self,
+        label: &str,
+        kind: TokenKind,
+        lifetime_ms: Option<i64>,
+    ) -> Result<(String, Arc<Token>), Failure> {
+        let (raw, token) = self.draw(label, kind, lifetime_ms).await?;
+        self.0.execute(Command::MintToken { token: token.clone() }).await?;
+        Ok((raw, token))
+    }
+
+    /// Mints a successor of a token, which itself works on for `overlap_ms`.
+    ///
+    /// # Errors
+    /// 404, or 409 for a token that is revoked or expired.
+    pub async fn rotate_token(&self, id: TokenId, overlap_ms: i64) -> Result<(String, Arc<Token>), Failure> {
+        let old = self.who().snapshot.token(id).cloned();
+        let old = old.ok_or_else(|| missing("Token", id))?;
+        let lifetime_ms = old.expires_ms.map(|expires| expires - old.created_ms);
+        let (raw, token) = self.draw(&old.label, old.kind, lifetime_ms).await?;
+        let ends_ms = self.0.app.clock.now_ms() + overlap_ms;
+        self.0.execute(Command::RotateToken { id, token: token.clone(), ends_ms }).await?;
+        Ok((raw, token))
+    }
+
+    /// Revokes a token.
+    ///
+    /// # Errors
+    /// 404.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<(), Failure> {
+        self.0.execute(Command::RevokeToken { id }).await.map(drop)
+    }
+
+    /// When each token was last used.
+    ///
+    /// # Errors
+    /// 503 when it cannot be read now.
+    pub async fn token_uses(&self) -> Result<HashMap<TokenId, TokenUse>, Failure> {
+        let uses = self.0.app.store.token_uses(self.who().organization).await;
+        uses.map_err(|_| OrganizationError::Unavailable.into())
+    }
+
+    /// The latest SCIM requests, newest first.
+    ///
+    /// # Errors
+    /// 503 when they cannot be read now.
+    pub async fn latest_scim_requests(&self, count: u64) -> Result<Vec<ScimRequest>, Failure> {
+        let latest = self.0.app.store.latest_scim_requests(self.who().organization, count).await;
+        latest.map_err(|_| OrganizationError::Unavailable.into())
+    }
+
+    /// Gives a user a role; the state it led to.
+    ///
+    /// # Errors
+    /// 404, or 409 for the last admin.
+    pub async fn set_role(&self, id: UserId, role: Role) -> Result<Answered, Failure> {
+        self.0.execute(Command::SetRole { id, role }).await
+    }
+
+    /// Ends every session of a person.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn end_sessions(&self, person: Person) -> Result<(), Failure> {
+        self.0.execute(Command::EndSessions { person, ending: Ending::Revoked }).await.map(drop)
+    }
+
+    async fn draw(
+        &self,
+        label: &str,
+        kind: TokenKind,
+        lifetime_ms: Option<i64>,
+    ) -> Result<(String, Arc<Token>), Failure> {
+        let (clock, label) = (self.0.app.clock.clone(), label.to_owned());
+        let drawn = self.0.app.access.hash(move || tokens::draw(&*clock, &label, kind, lifetime_ms)).await;
+        drawn.ok_or(OrganizationError::Unavailable)?.map_err(|error| Failure::Bad(error.to_string()))
+    }
+}
+
+impl Seeing<'_> {
+    /// A page of people.
+    ///
+    /// # Errors
+    /// 503 when it cannot be read now.
+    pub async fn people(
+        &self,
+        filter: PeopleFilter,
+        after: Option<String>,
+        count: usize,
+    ) -> Result<PeoplePage, Failure> {
+        let _turn = self.0.app.scans.acquire().await.map_err(|_| OrganizationError::Unavailable)?;
+        let snapshot = self.0.who.snapshot.clone();
+        let look = move || people::page(&snapshot, &filter, after.as_deref(), count);
+        Ok(tokio::task::spawn_blocking(look).await.map_err(|_| OrganizationError::Unavailable)?)
+    }
+
+    /// A person.
+    ///
+    /// # Errors
+    /// 404, also for ids of other organizations and for texts that are no id.
+    pub fn person(&self, id: &str) -> Result<Arc<User>, Failure> {
+        let user = id.parse().ok().and_then(|id| self.0.who.snapshot.user(id)).cloned();
+        user.ok_or_else(|| missing("User", id))
+    }
+}
+
+/// 404.
+pub fn missing(resource: &'static str, id: impl ToString) -> Failure {
+    Failure::Organization(OrganizationError::NotFound { resource, id: id.to_string() })
+}

@@ -1,0 +1,195 @@
+//! The console: pages rendered here, forms that work without a script. One page, one file in `pages`.
+//!
+//! 1. Every form of someone signed in shows the session's CSRF token here, before its page is asked.
+//! 2. Pages are kept by nobody, framed by nobody, and run nothing but our own file.
+//! 3. A form answers with a redirect to a page of this host, or with a page; never with another host: Chromium
+//!    would block it under `form-action 'self'`.
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, Method, StatusCode, header};
+use maud::Markup;
+use warp::reply::Response;
+
+mod assets;
+mod diff;
+mod icon;
+mod layout;
+mod pages;
+mod parts;
+
+use crate::{
+    app::App,
+    http::{
+        Incoming,
+        body::read_form,
+        reply::Failure,
+        right::Visit,
+        session::{self, CSRF_FIELD, NotSignedIn},
+    },
+};
+use pages::{audit, audit_entry, dashboard, login, person, requests, settings, sso, team, tokens};
+
+/// Bytes of a form.
+const FORM_BYTES: usize = 64 * 1024;
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+type Answer = Result<Response, Failure>;
+
+/// A request for a page of the console by someone signed in.
+struct Ask<'a> {
+    visit: Visit<'a>,
+    query: String,
+    form: Form,
+}
+
+/// Fields of a form.
+#[derive(Default)]
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// A field; absent is empty.
+    fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+}
+
+impl Ask<'_> {
+    /// A parameter of the query; empty is absent.
+    fn parameter(&self, name: &str) -> Option<String> {
+        crate::http::api::parameter(&self.query, name)
+    }
+}
+
+/// Whether an address is a page's.
+pub fn is_page(segments: &[&str]) -> bool {
+    matches!(segments, [""] | ["login" | "logout"] | ["app", ..] | ["assets", _])
+}
+
+/// Answers a request for a page.
+pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
+    let request_id = app.clock.new_id().to_string();
+    let (method, path) = (incoming.method.clone(), incoming.path.clone());
+    let here = here(&incoming);
+    let response = match segments {
+        ["assets", name] => assets::serve(name, &incoming.query),
+        [""] => Ok(see_other("/app")),
+        ["login"] => login::answer(app, incoming, &request_id).await,
+        _ => signed_in(app, segments, incoming, &request_id).await,
+    };
+    let mut response = response.unwrap_or_else(|failure| {
+        tracing::info!(%method, path, request_id, ?failure, "a page was refused");
+        refused(&failure, &here, &request_id)
+    });
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        // Without any referrer browsers would not say which page a form came from.
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value)); // (2)
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store")); // (2)
+    if let Ok(value) = request_id.parse() {
+        headers.insert("x-request-id", value);
+    }
+    response
+}
+
+/// Where to come back to after signing in: pages only, a form is not sent again.
+fn here(incoming: &Incoming) -> String {
+    match (incoming.method.is_safe(), incoming.query.as_str()) {
+        (false, _) => "/app".into(),
+        (true, "") => format!("/{}", incoming.path),
+        (true, query) => format!("/{}?{query}", incoming.path),
+    }
+}
+
+fn refused(failure: &Failure, here: &str, request_id: &str) -> Response {
+    match failure {
+        Failure::NotSignedIn(NotSignedIn::Never) => see_other(&login::address(here, None)),
+        Failure::NotSignedIn(NotSignedIn::Ended) => see_other(&login::address(here, Some("session_ended"))),
+        failure => {
+            let (status, detail) = failure.parts();
+            let mut response = page(status, layout::error(status, &detail, Some(request_id)));
+            if let Some((name, value)) = failure.header() {
+                response.headers_mut().insert(name, value);
+            }
+            response
+        }
+    }
+}
+
+/// A page for what went wrong outside the pages: a panic, a time-out.
+pub fn failed(status: StatusCode, detail: &str) -> Response {
+    page(status, layout::error(status, detail, None))
+}
+
+async fn signed_in(app: &Arc<App>, segments: &[&str], mut incoming: Incoming, request_id: &str) -> Answer {
+    let who = session::authenticate(app, &incoming.headers).await.map_err(Failure::NotSignedIn)?;
+    let is_form = incoming.method == Method::POST;
+    let form = if is_form { read(app, &mut incoming).await? } else { Form::default() };
+    if is_form && !who.is_meant(form.get(CSRF_FIELD)) {
+        return Err(Failure::Csrf); // (1)
+    }
+    let visit = Visit { app, who, ip: incoming.client_ip, request_id: request_id.to_owned() };
+    let ask = Ask { visit, query: incoming.query, form };
+    // Where GET answers, HEAD does: hyper leaves the body out.
+    let method = if incoming.method == Method::HEAD { Method::GET } else { incoming.method };
+    match (method.as_str(), segments) {
+        ("GET", ["app"]) => dashboard::show(&ask).await,
+        ("POST", ["logout"]) => login::sign_out(&ask).await,
+        ("GET", ["app", "sso"]) => sso::show(&ask),
+        ("GET", ["app", "sso", "requests"]) => requests::show(&ask).await,
+        ("GET", ["app", "sso", "tokens"]) => tokens::show(&ask).await,
+        ("POST", ["app", "sso", "tokens"]) => tokens::mint(&ask).await,
+        ("GET", ["app", "sso", "tokens", id, action @ ("rotate" | "revoke")]) => {
+            tokens::confirm(&ask, id, action)
+        }
+        ("POST", ["app", "sso", "tokens", id, "rotate"]) => tokens::rotate(&ask, id).await,
+        ("POST", ["app", "sso", "tokens", id, "revoke"]) => tokens::revoke(&ask, id).await,
+        ("GET", ["app", "team"]) => team::show(&ask).await,
+        ("GET", ["app", "team", id]) => person::show(&ask, id).await,
+        ("POST", ["app", "team", id, "role"]) => person::set_role(&ask, id).await,
+        ("POST", ["app", "team", id, "sessions"]) => person::end_sessions(&ask, id).await,
+        ("POST", ["app", "team", id, "sessions", session]) => person::end_session(&ask, id, session).await,
+        ("GET", ["app", "audit"]) => audit::show(&ask).await,
+        ("GET", ["app", "audit", seq]) => audit_entry::show(&ask, seq).await,
+        ("GET", ["app", "settings"]) => settings::show(&ask),
+        ("POST", ["app", "settings", "sessions", id]) => settings::end_session(&ask, id).await,
+        ("GET" | "POST", _) => Err(Failure::Nowhere),
+        _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),
+    }
+}
+
+async fn read(app: &App, incoming: &mut Incoming) -> Result<Form, Failure> {
+    let timeout = Duration::from_millis(app.settings.server.body_read_timeout_ms);
+    let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+    Ok(Form(read_form(&incoming.headers, body, FORM_BYTES, timeout).await?))
+}
+
+fn page(status: StatusCode, markup: Markup) -> Response {
+    let mut response = Response::new(markup.into_string().into());
+    *response.status_mut() = status;
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, html);
+    response
+}
+
+/// A page that shows what was asked for.
+fn ok(markup: Markup) -> Answer {
+    Ok(page(StatusCode::OK, markup))
+}
+
+/// (3) `path` is an address of this host that this code has written.
+fn see_other(path: &str) -> Response {
+    let mut response = Response::new(String::new().into());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(value) = path.parse() {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}

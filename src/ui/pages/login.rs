@@ -1,0 +1,215 @@
+//! `/login` and `/logout`.
+//!
+//! 1. Where to go afterwards is an address of the console, or the dashboard: nobody is led elsewhere.
+//! 2. What an address says went wrong is only ever a code; the words are here.
+use std::sync::Arc;
+
+use ceven_actors::domain::session::Ending;
+use http::{Method, StatusCode, header};
+use maud::{Markup, html};
+use warp::reply::Response;
+
+use crate::{
+    app::App,
+    http::{
+        Incoming,
+        api::parameter,
+        reply::Failure,
+        session::{self, NotSignedIn},
+    },
+    sign_in::{Credentials, Origin, sign_in},
+    ui::{Answer, Ask, Form, layout, page, read, see_other},
+};
+
+/// The address of the page.
+pub(in crate::ui) fn address(next: &str, reason: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if next != "/app" && next != "/logout" {
+        query.append_pair("next", next);
+    }
+    if let Some(reason) = reason {
+        query.append_pair("reason", reason);
+    }
+    match query.finish() {
+        query if query.is_empty() => "/login".into(),
+        query => format!("/login?{query}"),
+    }
+}
+
+/// (1)
+fn safe(next: &str) -> &str {
+    let is_ours =
+        next.strip_prefix("/app").is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_ours && is_plain && next.len() <= 2_048 { next } else { "/app" }
+}
+
+/// (2) Heading, explanation, and whether it is bad news.
+fn reason(query: &str) -> Option<(&'static str, &'static str, bool)> {
+    if let Some(code) = parameter(query, "okta_sso_error") {
+        let (title, words) = match code.as_str() {
+            "user_deactivated" | "okta_user_deactivated" => (
+                "Your access has ended",
+                "This person is deactivated in Ceven. An admin can reactivate them in Okta.",
+            ),
+            "okta_email_unverified" => (
+                "Your mail address is not verified in Okta",
+                "An Okta admin can send you a password reset: it marks the address as verified at the next sign-in.",
+            ),
+            _ => (
+                "Signing in with Okta did not work",
+                "Try again. If it keeps failing, give your Okta admin the time of this attempt.",
+            ),
+        };
+        return Some((title, words, true));
+    }
+    match parameter(query, "reason")?.as_str() {
+        "session_ended" => Some((
+            "Your session has ended",
+            "It was idle for too long, its time was over, or it was ended by you or an admin. Sign in again.",
+            true,
+        )),
+        "signed_out" => Some(("You are signed out", "Your session was ended on this device.", false)),
+        _ => None,
+    }
+}
+
+pub(in crate::ui) async fn answer(app: &Arc<App>, mut incoming: Incoming, request_id: &str) -> Answer {
+    match incoming.method {
+        Method::GET | Method::HEAD => show(app, &incoming).await,
+        Method::POST => {
+            if !session::is_own_page(app, &incoming.headers) {
+                return Err(Failure::Csrf);
+            }
+            let form = read(app, &mut incoming).await?;
+            submit(app, &incoming, form, request_id).await
+        }
+        _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),
+    }
+}
+
+async fn show(app: &Arc<App>, incoming: &Incoming) -> Answer {
+    let next = parameter(&incoming.query, "next").unwrap_or_default();
+    if session::authenticate(app, &incoming.headers).await.is_ok() {
+        return Ok(see_other(safe(&next)));
+    }
+    let alert = reason(&incoming.query);
+    let org = parameter(&incoming.query, "org").unwrap_or_default();
+    Ok(page(StatusCode::OK, form(alert, &org, "", &next)))
+}
+
+async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form, request_id: &str) -> Answer {
+    let user_agent = incoming.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let origin = Origin {
+        ip: incoming.client_ip,
+        user_agent: user_agent.unwrap_or_default().to_owned(),
+        request_id: request_id.to_owned(),
+    };
+    let (org, email, next) = (fields.get("org"), fields.get("email"), fields.get("next"));
+    let credentials =
+        Credentials { org: org.into(), email: email.into(), password: fields.get("password").into() };
+    match sign_in(app, credentials, &origin).await.map_err(Failure::from) {
+        Ok(started) => {
+            let mut response = see_other(safe(next));
+            if let Some(cookie) = session::set_cookie(app, &started) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            Ok(response)
+        }
+        Err(Failure::NotSignedIn(NotSignedIn::Unavailable)) => {
+            Err(Failure::NotSignedIn(NotSignedIn::Unavailable))
+        }
+        Err(failure) => {
+            tracing::info!(request_id, ?failure, "a sign-in was refused");
+            Ok(refused(&failure, org, email, next))
+        }
+    }
+}
+
+fn refused(failure: &Failure, org: &str, email: &str, next: &str) -> Response {
+    let words = match failure {
+        Failure::Limited { .. } => (
+            "Too many attempts",
+            "Wait a few minutes, then try again. Nothing has changed in your account.",
+            true,
+        ),
+        _ => (
+            "Organization, address or password is wrong",
+            "Check all three. We do not say which one, so that nobody can find out who has an account.",
+            true,
+        ),
+    };
+    let mut response = page(failure.parts().0, form(Some(words), org, email, next));
+    if let Some((name, value)) = failure.header() {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn form(alert: Option<(&str, &str, bool)>, org: &str, email: &str, next: &str) -> Markup {
+    layout::bare(
+        "Sign in",
+        html! {
+            section.card.login {
+                h1 { "Sign in" }
+                p.muted { "For local admins of your organization." }
+                @if let Some((title, words, is_bad)) = alert {
+                    div.notice.bad[is_bad].ok[!is_bad] role=(if is_bad { "alert" } else { "status" }) {
+                        span.glyph aria-hidden="true" { (if is_bad { "!" } else { "✓" }) }
+                        div { strong { (title) } p { (words) } }
+                    }
+                }
+                form method="post" action="/login" {
+                    input type="hidden" name="next" value=(safe(next));
+                    label { span { "Organization" }
+                        input name="org" value=(org) required maxlength="63" autocomplete="organization" autocapitalize="none" spellcheck="false" placeholder="acme" autofocus[org.is_empty()];
+                    }
+                    label { span { "Work email" }
+                        input type="email" name="email" value=(email) required maxlength="254" autocomplete="username";
+                    }
+                    label { span { "Password" }
+                        input type="password" name="password" required maxlength="1024" autocomplete="current-password" autofocus[!org.is_empty()];
+                    }
+                    button.primary.wide type="submit" { "Sign in" }
+                }
+            }
+        },
+    )
+}
+
+/// Ends the session of this browser.
+pub(in crate::ui) async fn sign_out(ask: &Ask<'_>) -> Answer {
+    ask.visit.end_session(ask.visit.who.session.id, Ending::SignedOut).await?;
+    let mut response = see_other("/login?reason=signed_out");
+    if let Some(cookie) = session::clear_cookie(ask.visit.app) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        for ours in ["/app", "/app/team?q=a%20b", "/app?x", "/app/audit/7"] {
+            assert_eq!(safe(ours), ours);
+        }
+        for other in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/application",
+            "/app\\x",
+            "/app/\r\nset-cookie: x",
+            "javascript:alert(1)",
+            "/login",
+            "\\/app",
+            "/app@evil.example",
+        ] {
+            assert_eq!(safe(other), "/app", "{other}");
+        }
+    }
+}

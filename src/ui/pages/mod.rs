@@ -1,0 +1,11 @@
+//! One page, one file: what it shows, and what its forms do.
+pub(super) mod audit;
+pub(super) mod audit_entry;
+pub(super) mod dashboard;
+pub(super) mod login;
+pub(super) mod person;
+pub(super) mod requests;
+pub(super) mod settings;
+pub(super) mod sso;
+pub(super) mod team;
+pub(super) mod tokens;

@@ -28,8 +28,8 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
             p.muted { "The latest " (latest.len()) " of the last days. Reads that are alike are counted by minute." }
             div.scroll { table {
                 thead { tr {
-                    th scope="col" { "Request" } th scope="col" { "Answer" } th scope="col" { "Cause" }
-                    th scope="col" { "Times" } th scope="col" { "From" } th scope="col" { "When" }
+                    th scope="col" { "When" } th scope="col" { "Request" } th scope="col" { "Answer" }
+                    th scope="col" { "Cause and remedy" } th scope="col" { "From" }
                 } }
                 tbody { @for row in &latest { (line(row, now_ms)) } }
             } }
@@ -46,13 +46,12 @@ fn line(row: &ScimRequest, now_ms: i64) -> Markup {
     };
     html! {
         tr {
-            th scope="row" { code { (row.method) " /" (row.path) }
-                @if let Some(id) = &row.request_id { div.meta { code { (id) } } } }
-            td { (pill(tone, &row.status.to_string())) }
-            td { @if let Some(detail) = &row.detail { (detail) @if let Some(remedy) = remedy(row) { div.meta { (remedy) } } } }
-            td { (row.requests) }
-            td { (row.ip) }
             td { (ago(row.at_ms, now_ms)) }
+            th scope="row" { code { (row.method) " /" (row.path) }
+                @if row.requests > 1 { div.meta { (row.requests) " times within a minute" } } }
+            td { (pill(tone, &row.status.to_string())) }
+            td.wide { @if let Some(detail) = &row.detail { (detail) @if let Some(remedy) = remedy(row) { div.meta { (remedy) } } } }
+            td { (row.ip) @if let (Some(id), 400..) = (&row.request_id, row.status) { div.meta { code { (id) } } } }
         }
     }
 }

@@ -54,8 +54,17 @@ pub struct Server {
     child: Option<Child>,
 }
 
+/// A port that nobody listens on, below those that the system gives to outgoing connections: one of these could
+/// take it before the server does.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(97) + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + (number % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub async fn new_database(kind: Database, folder: &TempDir) -> String {

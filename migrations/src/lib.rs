@@ -9,7 +9,6 @@ mod m20261124_000003_access;
 mod m20261124_000004_evidence;
 mod m20261124_000006_session;
 mod m20261124_000007_scim_request;
-mod m20261124_000008_sign_in;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -23,7 +22,6 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_evidence::Migration),
             Box::new(m20261124_000006_session::Migration),
             Box::new(m20261124_000007_scim_request::Migration),
-            Box::new(m20261124_000008_sign_in::Migration),
         ]
     }
 }

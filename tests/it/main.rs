@@ -1,5 +1,6 @@
 //! Tests from outside: the real binary, real databases, HTTP. The tree mirrors the URL tree.
 mod cli;
+mod console;
 mod faults;
 mod layers;
 mod ledger;

@@ -7,7 +7,6 @@ pub mod membership;
 pub mod organization;
 pub mod scim_request;
 pub mod session;
-pub mod sign_in_attempt;
 pub mod token;
 pub mod token_use;
 pub mod user;

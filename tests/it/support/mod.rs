@@ -52,6 +52,7 @@ pub struct Server {
     pub port: u16,
     admin_port: u16,
     child: Option<Child>,
+    settings: Vec<(String, String)>,
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections: one of these could
@@ -93,10 +94,17 @@ impl Server {
     pub async fn start_behind(kind: Database, address: impl FnOnce(String) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = address(new_database(kind, &folder).await);
-        let mut server =
-            Self { folder, database_url, port: free_port(), admin_port: free_port(), child: None };
+        let (port, admin_port) = (free_port(), free_port());
+        let mut server = Self { folder, database_url, port, admin_port, child: None, settings: Vec::new() };
         server.boot().await;
         server
+    }
+
+    /// Starts again with other settings.
+    pub async fn restart_with(&mut self, settings: &[(&str, &str)]) {
+        self.kill();
+        self.settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        self.boot().await;
     }
 
     /// Starts, or starts again on the same data.
@@ -136,13 +144,19 @@ impl Server {
             .env("CEVEN_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("CEVEN_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port))
             .env("CEVEN_DATABASE__URL", &self.database_url)
-            .env("CEVEN_DATABASE__TIMEOUT_MS", "2000");
+            .env("CEVEN_DATABASE__TIMEOUT_MS", "2000")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 
     /// Runs a verb in a process of its own.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a verb that reads its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: std::fs::File) -> Output {
+        self.command(arguments).stdin(input).output().unwrap()
     }
 
     /// Runs a verb that must succeed and reads its document.

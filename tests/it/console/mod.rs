@@ -1,0 +1,8 @@
+//! The console and its API, from outside.
+mod audit;
+mod pages;
+mod people;
+mod sessions;
+mod sign_in;
+mod support;
+mod tokens;

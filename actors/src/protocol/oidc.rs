@@ -257,22 +257,5 @@ fn check_times(claims: &Value, expected: &Expected<'_>) -> Result<(), IdTokenErr
     if fits { Ok(()) } else { Err(IdTokenError::Time) }
 }
 
-/// Where to go after sign-in: a path of the console's own, or nothing. Browsers read `\` as `/`, strip control
-/// characters, and take `//host` for another host, so only a plain path that begins with `/app` passes.
-pub fn local_target(target: &str) -> Option<&str> {
-    let rest = target.strip_prefix("/app")?;
-    let is_path = rest.is_empty() || rest.starts_with(['/', '?', '#']);
-    let is_plain = target.len() <= 512
-        && target.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"'<>`".contains(&byte))
-        && !target.contains("//")
-        && !target
-            .split(['?', '#'])
-            .next()
-            .unwrap_or_default()
-            .split('/')
-            .any(|part| matches!(part, "." | ".."));
-    (is_path && is_plain).then_some(target)
-}
-
 #[cfg(test)]
 mod tests;

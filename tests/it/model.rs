@@ -111,10 +111,15 @@ async fn execute(
     caller: Caller,
     stamp: Stamp,
 ) -> Result<Answered, OrganizationError> {
-    let seq = node.freshness.seq(ORGANIZATION).await.unwrap().unwrap();
-    let organization = node.directory.organization(ORGANIZATION).await?;
-    check_is_fresh(&*organization.snapshot(seq).await?, seq);
-    organization.execute(command, caller, stamp).await
+    let seq = in_time("freshness", node.freshness.seq(ORGANIZATION)).await.unwrap().unwrap();
+    let organization = in_time("directory", node.directory.organization(ORGANIZATION)).await?;
+    check_is_fresh(&*in_time("snapshot", organization.snapshot(seq)).await?, seq);
+    in_time("execute", organization.execute(command, caller, stamp)).await
+}
+
+async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let answer = tokio::time::timeout(Duration::from_secs(20), future).await;
+    answer.unwrap_or_else(|_| panic!("{what} was never answered"))
 }
 
 fn check_is_fresh(snapshot: &Snapshot, seq: u64) {
@@ -142,10 +147,10 @@ async fn client(number: u64, nodes: Arc<[Node; 2]>, truth: Arc<Mutex<Truth>>, di
             known.extend(answered.snapshot.users(0).map(|user| user.id));
             // (3) A read on either node sees it.
             let other = &nodes[dice.roll(2) as usize];
-            let seq = other.freshness.seq(ORGANIZATION).await.unwrap().unwrap();
+            let seq = in_time("freshness", other.freshness.seq(ORGANIZATION)).await.unwrap().unwrap();
             assert!(seq >= answered.snapshot.head().seq);
-            if let Ok(organization) = other.directory.organization(ORGANIZATION).await
-                && let Ok(snapshot) = organization.snapshot(seq).await
+            if let Ok(organization) = in_time("directory", other.directory.organization(ORGANIZATION)).await
+                && let Ok(snapshot) = in_time("snapshot", organization.snapshot(seq)).await
             {
                 check_is_fresh(&snapshot, seq);
                 check_shown(&snapshot, &truth);
@@ -173,6 +178,9 @@ async fn run(seed: u64) -> (usize, usize) {
     let mut seen = Vec::new();
     for client in futures_util::future::join_all(clients).await {
         seen.extend(client.unwrap());
+    }
+    for node in nodes.iter() {
+        in_time("the end", node.directory.drain()).await; // or every seed would sweep on beside the later ones
     }
     let truth = truth.lock().unwrap();
     check(seed, &seen, &truth);

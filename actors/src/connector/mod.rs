@@ -1,0 +1,165 @@
+//! The tools that Ceven removes people from: one tool, one file, no IO.
+//!
+//! Facts about a tool's API are quoted where they are used, with the vendor's page. None of it was tried against a
+//! live tenant.
+use serde_json::{Map, Value};
+
+pub mod pass;
+pub mod sign;
+pub mod wire;
+
+use pass::{Halt, Pass};
+
+/// A connected tool, ready to plan.
+pub trait Tool: Send + Sync {
+    /// The pass that removes a person: resolve → guard rails → block sign-in → end sessions → revoke tokens → drop
+    /// memberships → read back. Its steps end with `verify`.
+    ///
+    /// # Errors
+    /// [`Halt`]: an answer is needed, or the pass is over early.
+    fn remove(&self, pass: &mut Pass<'_>) -> Result<(), Halt>;
+
+    /// The ladder of named checks: credentials, each right, each feature. Reads only. A missing right is a
+    /// [`pass::Failure::Permission`] that names it.
+    ///
+    /// # Errors
+    /// [`Halt`]: an answer is needed, or a further rung makes no sense.
+    fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt>;
+
+    /// Scheme, host and port of every address it talks to, such as `https://api.github.com`. A request to any other
+    /// is refused before it is sent.
+    fn origins(&self) -> Vec<String>;
+}
+
+/// One setting of a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// `snake_case`.
+    pub name: &'static str,
+    /// Label of the form.
+    pub title: &'static str,
+    /// One sentence for whoever fills the form.
+    pub help: &'static str,
+    /// Kept encrypted and never shown again.
+    pub secret: bool,
+    /// Must be given.
+    pub required: bool,
+    /// What it is when it is not given; for a choice the first of `options`.
+    pub default: Option<&'static str>,
+    /// What it may be; any text when empty.
+    pub options: &'static [&'static str],
+}
+
+/// A kind of tool.
+pub struct Kind {
+    /// As the contract spells it: `google_workspace`.
+    pub id: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// Settings, in the order of the form.
+    pub fields: &'static [Field],
+    /// Hosts of the vendor, such as `api.github.com` or, for everything below a domain, `.okta.com`. Empty: the admin
+    /// names the host (any SCIM server, webhook).
+    pub hosts: &'static [&'static str],
+    /// Requests a minute that the tool allows.
+    pub per_minute: u32,
+    /// Passes at the same time.
+    pub concurrency: u32,
+    /// Makes the tool of settings that fit `fields`.
+    pub build: fn(&Settings<'_>) -> Result<Box<dyn Tool>, ConfigError>,
+}
+
+/// Every kind, in the order of the console's list.
+pub const KINDS: &[Kind] = &[];
+
+/// The kind of this id.
+pub fn kind(id: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.id == id)
+}
+
+/// Settings of one connected tool, secrets included.
+pub struct Settings<'a>(pub &'a Map<String, Value>);
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct ConfigError {
+    /// Which.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl ConfigError {
+    /// What is wrong with which.
+    pub fn new(field: &str, reason: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), reason: reason.into() }
+    }
+}
+
+impl Settings<'_> {
+    /// A text that was given and is not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// A text that must be there.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is not.
+    pub fn required(&self, name: &str) -> Result<&str, ConfigError> {
+        self.get(name).ok_or_else(|| ConfigError::new(name, "must be given"))
+    }
+
+    /// A switch: `true` or `"true"`.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value == true || value == "true")
+    }
+
+    /// The base of a tool's addresses, without a slash at its end.
+    ///
+    /// # Errors
+    /// [`ConfigError`] unless it is a plain http or https address.
+    pub fn base_url(&self, name: &str, default: &str) -> Result<String, ConfigError> {
+        let url = self.get(name).unwrap_or(default).trim_end_matches('/');
+        match crate::protocol::oidc::origin(url) {
+            Some(_) if !url.contains(['?', '#']) => Ok(url.to_owned()),
+            _ => Err(ConfigError::new(name, "is no web address")),
+        }
+    }
+}
+
+impl Kind {
+    /// Checks settings against the fields, and makes the tool.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: unknown, missing, or of no use.
+    pub fn tool(&self, settings: &Map<String, Value>) -> Result<Box<dyn Tool>, ConfigError> {
+        for (name, value) in settings {
+            let field = self.fields.iter().find(|field| field.name == name);
+            let field = field.ok_or_else(|| ConfigError::new(name, "is no setting of this tool"))?;
+            let text = match value {
+                Value::String(text) => text.as_str(),
+                Value::Bool(_) => continue,
+                _ => return Err(ConfigError::new(name, "must be a text")),
+            };
+            if !field.options.is_empty() && !text.is_empty() && !field.options.contains(&text) {
+                return Err(ConfigError::new(name, format!("must be one of {}", field.options.join(", "))));
+            }
+        }
+        let settings = Settings(settings);
+        for field in self.fields.iter().filter(|field| field.required) {
+            settings.required(field.name)?;
+        }
+        (self.build)(&settings)
+    }
+
+    /// Whether a host (without port) belongs to the vendor.
+    pub fn is_home(&self, host: &str) -> bool {
+        self.hosts.is_empty()
+            || self.hosts.iter().any(|home| match home.starts_with('.') {
+                true => host.ends_with(home),
+                false => host == *home,
+            })
+    }
+}

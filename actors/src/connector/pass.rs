@@ -1,0 +1,357 @@
+//! One pass over one tool, as a pure function of what has been answered so far.
+//!
+//! A tool's plan reads like a script that sends requests and waits. It is run from the top each time an answer has
+//! come: requests already answered return at once, the first one that is not ends the run. So a plan keeps no state
+//! anywhere, and a recorded list of answers is a test.
+//!
+//! 1. The same answers lead to the same requests in the same order.
+//! 2. In a preview and in a check nothing that changes the tool is sent: the step is reported as planned.
+//! 3. Every step ends with an outcome; a later step runs even if an earlier one failed, unless the plan stops.
+//! 4. There is no retry inside a pass: the task's next try is the only one.
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::wire::{Answer, Purpose, Request, Response, SendError};
+use crate::protocol::scim::Object;
+
+/// Whom to remove, and by what they may be recognized.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leaver {
+    /// Id in Ceven.
+    pub user_id: Uuid,
+    /// The pass that this belongs to; the same in each of its tries.
+    pub offboarding_id: Uuid,
+    /// SCIM `userName`.
+    pub user_name: String,
+    /// SCIM `externalId`: Okta's id of the user, when Okta provisions.
+    pub external_id: Option<String>,
+    /// Primary address first.
+    pub emails: Vec<String>,
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// Every SCIM attribute, for those that name an account, such as `githubUsername`.
+    pub attributes: Object,
+    /// The account found earlier, or chosen by an admin: goes before any look-up.
+    pub link: Option<Match>,
+}
+
+/// An account at a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// The tool's unchanging id.
+    pub external_id: String,
+    /// What an admin recognizes: a login or an address.
+    pub label: String,
+    /// By what it was found: `link`, `external_id`, `email`, `user_name`, `saml`, `attribute`.
+    pub matched_by: String,
+}
+
+/// What the pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Remove the person.
+    Run,
+    /// Say what would be done.
+    Preview,
+}
+
+/// Why a step failed, and what it means for the next try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum Failure {
+    /// May well go better later: try again with back-off.
+    Transient {
+        /// What happened.
+        detail: String,
+    },
+    /// The tool says when.
+    RateLimited {
+        /// Not before this, in milliseconds since 1970; absent when it did not say.
+        until_ms: Option<i64>,
+    },
+    /// The tool does not accept the connector's credentials: the connector pauses until someone mends it.
+    Auth {
+        /// What it said.
+        detail: String,
+    },
+    /// The credentials lack a right.
+    Permission {
+        /// Which, as the tool names it.
+        missing: String,
+    },
+    /// A person that no program may remove: the last owner, a super admin, the connector's own admin.
+    Protected {
+        /// Why.
+        detail: String,
+    },
+    /// Several accounts fit: a person must choose.
+    Ambiguous {
+        /// How many at least.
+        count: usize,
+    },
+    /// The tool's state does not allow it.
+    Conflict {
+        /// What it said.
+        detail: String,
+    },
+    /// The customer's plan at the tool does not include it.
+    PlanUnavailable {
+        /// What it said.
+        detail: String,
+    },
+    /// The tool said yes, and reading back says no.
+    NotRemoved {
+        /// What is still there.
+        detail: String,
+    },
+    /// An answer that makes no sense.
+    Malformed {
+        /// What was wrong.
+        detail: String,
+    },
+}
+
+impl Failure {
+    /// Whether trying again by itself makes sense.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Transient { .. } | Self::RateLimited { .. } | Self::NotRemoved { .. })
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It has been done in this try.
+    Done,
+    /// It was so already.
+    Already,
+    /// Not needed, or not wanted.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// It would be done (previews).
+    Planned,
+    /// The tool has taken it on and will do it later.
+    Pending {
+        /// The tool's word for it.
+        reference: String,
+    },
+    /// It was not done.
+    Failed(Failure),
+}
+
+impl Outcome {
+    /// Not needed, or not wanted.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self::Skipped { reason: reason.into() }
+    }
+}
+
+/// One step of a pass, or one rung of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// `snake_case`, unique in the pass: `resolve`, `suspend`, `verify`.
+    pub name: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One sentence for people: what was there before, what was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How it can be undone, when it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+}
+
+/// Why a plan's run ends.
+#[derive(Debug)]
+pub enum Halt {
+    /// An answer is needed.
+    Send(Box<Request>),
+    /// The pass is over; the steps say how.
+    Stop,
+}
+
+/// What a pass starts from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Whom.
+    pub leaver: &'a Leaver,
+    /// What for.
+    pub mode: Mode,
+    /// When this try began, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Bytes nobody can guess, drawn for this try: for ids of assertions.
+    pub random: [u8; 32],
+}
+
+/// How far a plan has come.
+#[derive(Debug)]
+pub struct Progress {
+    /// Steps that have ended.
+    pub steps: Vec<Step>,
+    /// The account, once found.
+    pub matched: Option<Match>,
+    /// The request to send next; nothing when the pass is over.
+    pub request: Option<Request>,
+}
+
+/// A run of a plan.
+pub struct Pass<'a> {
+    input: Input<'a>,
+    answers: &'a [Answer],
+    used: usize,
+    steps: Vec<Step>,
+    matched: Option<Match>,
+}
+
+/// Runs a plan over what has been answered so far.
+pub fn run<'a>(
+    input: Input<'a>,
+    answers: &'a [Answer],
+    plan: impl FnOnce(&mut Pass<'a>) -> Result<(), Halt>,
+) -> Progress {
+    let mut pass = Pass { input, answers, used: 0, steps: Vec::new(), matched: None };
+    let request = match plan(&mut pass) {
+        Err(Halt::Send(request)) => Some(*request),
+        Err(Halt::Stop) | Ok(()) => None,
+    };
+    Progress { steps: pass.steps, matched: pass.matched, request }
+}
+
+impl<'a> Pass<'a> {
+    /// Whom.
+    pub fn leaver(&self) -> &'a Leaver {
+        self.input.leaver
+    }
+
+    /// When this try began, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.input.now_ms
+    }
+
+    /// An id nobody can guess, another one for each `purpose`, the same in each run of this try.
+    pub fn nonce(&self, purpose: &str) -> String {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        use sha2::{Digest as _, Sha256};
+        URL_SAFE_NO_PAD
+            .encode(Sha256::new().chain_update(self.input.random).chain_update(purpose).finalize().as_slice())
+    }
+
+    /// Sends what changes nothing, or gets a token.
+    ///
+    /// # Errors
+    /// [`Halt::Send`] while it is not answered.
+    pub fn ask(&mut self, request: Request) -> Result<Answer, Halt> {
+        debug_assert!(request.purpose != Purpose::Write, "{request:?} changes something");
+        self.exchange(request)
+    }
+
+    /// Sends what changes something; nothing in a preview (2), where the caller reports
+    /// [`Outcome::Planned`]. [`Pass::write`] does both.
+    ///
+    /// # Errors
+    /// [`Halt::Send`] while it is not answered.
+    pub fn try_write(&mut self, request: Request) -> Result<Option<Answer>, Halt> {
+        debug_assert!(request.purpose == Purpose::Write, "{request:?} changes nothing");
+        match self.input.mode {
+            Mode::Run => self.exchange(request).map(Some),
+            Mode::Preview => Ok(None), // (2)
+        }
+    }
+
+    /// One step that is one request: sends it and reports what `judge` makes of the answer.
+    /// Returns whether the step stands as wished (done or already so).
+    ///
+    /// # Errors
+    /// [`Halt::Send`] while it is not answered.
+    pub fn write(
+        &mut self,
+        name: &str,
+        undo: Option<&str>,
+        request: Request,
+        judge: impl FnOnce(&Answer) -> Outcome,
+    ) -> Result<bool, Halt> {
+        let outcome = match self.try_write(request)? {
+            Some(answer) => judge(&answer),
+            None => Outcome::Planned,
+        };
+        let fine = matches!(outcome, Outcome::Done | Outcome::Already);
+        self.report(Step {
+            name: name.to_owned(),
+            undo: undo.filter(|_| matches!(outcome, Outcome::Done | Outcome::Planned)).map(str::to_owned),
+            outcome,
+            detail: None,
+        });
+        Ok(fine)
+    }
+
+    /// Notes how a step ended (3).
+    pub fn report(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Notes how a step ended, in short.
+    pub fn note(&mut self, name: &str, outcome: Outcome, detail: impl Into<Option<String>>) {
+        self.report(Step { name: name.to_owned(), outcome, detail: detail.into(), undo: None });
+    }
+
+    /// Notes a failure and ends the pass.
+    pub fn fail(&mut self, name: &str, failure: Failure) -> Halt {
+        self.note(name, Outcome::Failed(failure), None);
+        Halt::Stop
+    }
+
+    /// Notes which account it is.
+    pub fn found(&mut self, found: Match) {
+        self.note("resolve", Outcome::Done, format!("{} (by {})", found.label, found.matched_by));
+        self.matched = Some(found);
+    }
+
+    /// Notes that the person has no account there, and ends the pass.
+    pub fn not_there(&mut self) -> Halt {
+        self.note("resolve", Outcome::skipped("no account at this tool"), None);
+        Halt::Stop
+    }
+
+    /// Whether this run only says what would be done.
+    pub fn is_preview(&self) -> bool {
+        self.input.mode == Mode::Preview
+    }
+
+    fn exchange(&mut self, request: Request) -> Result<Answer, Halt> {
+        let answer = self.answers.get(self.used).ok_or_else(|| Halt::Send(Box::new(request)))?;
+        self.used += 1; // (1)
+        Ok(answer.clone())
+    }
+}
+
+/// What a failed answer means when the tool has no words of its own for it; nothing for 2xx.
+///
+/// 401 is [`Failure::Auth`], 403 [`Failure::Permission`], 408, 425 and 5xx [`Failure::Transient`], 429
+/// [`Failure::RateLimited`] with `Retry-After` in seconds (RFC 9110 §10.2.3), anything else [`Failure::Malformed`].
+pub fn classify(answer: &Answer) -> Option<Failure> {
+    let response = match answer {
+        Ok(response) => response,
+        Err(error @ (SendError::Timeout | SendError::Connection)) => {
+            return Some(Failure::Transient { detail: error.to_string() });
+        }
+        Err(error) => return Some(Failure::Malformed { detail: error.to_string() }),
+    };
+    let status = response.status;
+    match status {
+        200..300 => None,
+        401 => Some(Failure::Auth { detail: "the tool answered 401".into() }),
+        403 => Some(Failure::Permission { missing: "the tool answered 403".into() }),
+        429 => Some(Failure::RateLimited { until_ms: retry_after_ms(response) }),
+        408 | 425 | 500.. => Some(Failure::Transient { detail: format!("the tool answered {status}") }),
+        _ => Some(Failure::Malformed { detail: format!("the tool answered {status}") }),
+    }
+}
+
+/// `Retry-After` in seconds, as a time.
+pub fn retry_after_ms(response: &Response) -> Option<i64> {
+    let secs: i64 = response.header("retry-after")?.trim().parse().ok()?;
+    Some(response.at_ms.saturating_add(secs.clamp(0, 86_400) * 1_000))
+}

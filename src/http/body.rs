@@ -1,11 +1,13 @@
 //! Reading a body: its media type, its size while it comes in, its time, and its JSON.
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use ceven_actors::protocol::scim::{Object, ScimError, ScimType};
+use ceven_actors::protocol::{
+    json,
+    scim::{ScimError, ScimType},
+};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, header::CONTENT_TYPE};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// Reads a SCIM body as JSON.
@@ -26,10 +28,9 @@ where
     check_media_type(headers)?;
     let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
     let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
-    let strict: Strict = serde_json::from_slice(&bytes).map_err(|error| {
+    json::read(&bytes).map_err(|error| {
         ScimError::bad(ScimType::InvalidSyntax, format!("The body is not readable JSON: {error}."))
-    })?;
-    Ok(strict.0)
+    })
 }
 
 /// Reads a form.
@@ -86,72 +87,6 @@ where
         }
     }
     Ok(bytes)
-}
-
-/// A JSON value in which no key comes twice: which of two counts would be a guess.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Strict(value)) = items.next_element()? {
-            values.push(value);
-        }
-        Ok(values.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Object::new();
-        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
-            if object.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {key:?} is there twice")));
-            }
-            object.insert(key, value);
-        }
-        Ok(object.into())
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub struct User {
     pub user_name: Box<str>,
     /// The client's own id (Okta's `00u…`); unique with case among users that are not deleted.
     pub external_id: Option<Box<str>>,
+    /// Values of `emails` in lower case, in the order given.
+    pub emails: Box<[Box<str>]>,
     /// False: no session, no token, no access.
     pub active: bool,
     /// True after a SCIM DELETE: hidden, and restored when the same person comes back.
@@ -50,10 +52,13 @@ impl User {
         let user_name = text("userName")
             .ok_or_else(|| ScimError::bad(ScimType::InvalidValue, "userName is required."))?;
         let external_id = text("externalId");
+        let addresses = attributes.get("emails").and_then(Value::as_array).into_iter().flatten();
+        let emails = addresses.filter_map(|email| email["value"].as_str()).map(name_key).collect();
         Ok(Self {
             id,
             user_name,
             external_id,
+            emails,
             active,
             deleted: false,
             roles,
@@ -74,6 +79,17 @@ impl User {
     /// As [`User::from_attributes`].
     pub fn with(&self, attributes: Object, now_ms: i64) -> Result<Self, ScimError> {
         Self::from_attributes(self.id, self.created_ms, now_ms, attributes)
+    }
+
+    /// Addresses besides the user name, each once.
+    pub fn other_emails(&self) -> impl Iterator<Item = &str> {
+        let name = self.name_key();
+        let unseen = |at: usize| !self.emails[..at].contains(&self.emails[at]);
+        self.emails
+            .iter()
+            .enumerate()
+            .filter(move |(at, email)| **email != name && unseen(*at))
+            .map(|(_, email)| &**email)
     }
 
     /// The key of the user-name index: SCIM compares `userName` without case (RFC 7643 §4.1.1).

@@ -13,31 +13,22 @@ use crate::{
         role::Role,
         session::{Person, Session},
         token::{Admin, Digest, Token},
-        user::{User, name_key},
+        user::User,
     },
     ports::{Loaded, Profile},
 };
 
+mod users;
+
+use users::Users;
+
 type Map<K, V> = GenericHashMap<K, V, std::hash::RandomState, DefaultSharedPtr>;
-/// Users by a text. The keys are shared, because a new state copies the nodes on the way to what changed.
-type Index = Map<Arc<str>, UserId>;
-
-/// How far from the end of the order an insertion is made by moving what comes after.
-const NEAR_THE_END: usize = 64;
-
 /// Everything an organization knows at one `seq`.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     profile: Arc<Profile>,
     head: Head,
-    users: Map<UserId, Arc<User>>,
-    /// Ids of users that are not deleted, ascending: the order of lists, and a position in O(log n).
-    order: imbl::Vector<UserId>,
-    names: Index,
-    external_ids: Index,
-    /// Deleted users by the names they had, so that they are found when they come back.
-    former_names: Index,
-    former_external_ids: Index,
+    users: Users,
     groups: OrdMap<GroupId, Arc<Group>>,
     members: Map<GroupId, OrdSet<UserId>>,
     memberships: Map<UserId, OrdSet<GroupId>>,
@@ -56,12 +47,7 @@ impl Snapshot {
         Self {
             profile: Arc::new(profile),
             head: Head::default(),
-            users: Map::default(),
-            order: imbl::Vector::new(),
-            names: Map::default(),
-            external_ids: Map::default(),
-            former_names: Map::default(),
-            former_external_ids: Map::default(),
+            users: Users::default(),
             groups: OrdMap::new(),
             members: Map::default(),
             memberships: Map::default(),
@@ -90,10 +76,8 @@ impl Snapshot {
             rest.into_iter().partition(|change| matches!(change, Change::Group(_)));
         // Whoever gave a name up goes before whoever took it over.
         for change in &users {
-            if let Change::User(user) = change
-                && !self.is_indexed_like(user)
-            {
-                self.forget(user.id);
+            if let Change::User(user) = change {
+                self.users.make_way(user);
             }
         }
         users.into_iter().chain(groups).chain(rest).for_each(|change| self.apply(change));
@@ -103,7 +87,7 @@ impl Snapshot {
     /// Applies one change. Once or twice makes no difference.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::User(user) => self.put_user(user),
+            Change::User(user) => self.users.put(user),
             Change::Group(group) => {
                 self.groups.insert(group.id, group.clone());
             }
@@ -122,70 +106,6 @@ impl Snapshot {
                 self.admins.insert(admin.id, admin.clone());
             }
             Change::Session(session) => self.put_session(session),
-        }
-    }
-
-    /// Takes a user's names out of the indexes, unless someone else holds them by now.
-    fn forget(&mut self, id: UserId) {
-        let Some(old) = self.users.get(&id).cloned() else { return };
-        let (names, external_ids) = self.indexes(old.deleted);
-        remove_own(names, &old.name_key(), id);
-        if let Some(external_id) = &old.external_id {
-            remove_own(external_ids, external_id, id);
-        }
-    }
-
-    /// Whether the indexes hold the user as they should already.
-    fn is_indexed_like(&self, user: &User) -> bool {
-        self.users.get(&user.id).is_some_and(|old| {
-            (old.deleted, &old.user_name, &old.external_id)
-                == (user.deleted, &user.user_name, &user.external_id)
-        })
-    }
-
-    fn put_user(&mut self, user: &Arc<User>) {
-        if !self.is_indexed_like(user) {
-            self.forget(user.id);
-            self.index(user);
-        }
-        self.users.insert(user.id, user.clone());
-    }
-
-    fn index(&mut self, user: &User) {
-        let (names, external_ids) = self.indexes(user.deleted);
-        names.insert(user.name_key().into(), user.id);
-        if let Some(external_id) = &user.external_id {
-            external_ids.insert((**external_id).into(), user.id);
-        }
-        match (self.order.binary_search(&user.id), user.deleted) {
-            (Err(position), false) => self.insert_in_order(position, user.id),
-            (Ok(position), true) => {
-                self.order.remove(position);
-            }
-            _ => {}
-        }
-    }
-
-    /// Ids grow with time, so a new one goes near the end, where taking off and putting back a few is many times
-    /// cheaper than an insertion in the middle.
-    fn insert_in_order(&mut self, position: usize, id: UserId) {
-        if self.order.len() - position > NEAR_THE_END {
-            self.order.insert(position, id);
-            return;
-        }
-        let mut later = Vec::new();
-        while self.order.len() > position {
-            later.extend(self.order.pop_back());
-        }
-        self.order.push_back(id);
-        later.into_iter().rev().for_each(|id| self.order.push_back(id));
-    }
-
-    fn indexes(&mut self, deleted: bool) -> (&mut Index, &mut Index) {
-        if deleted {
-            (&mut self.former_names, &mut self.former_external_ids)
-        } else {
-            (&mut self.names, &mut self.external_ids)
         }
     }
 
@@ -240,38 +160,42 @@ impl Snapshot {
 
     /// A user that is not deleted.
     pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
-        self.users.get(&id).filter(|user| !user.deleted)
+        self.users.get(id).filter(|user| !user.deleted)
     }
 
     /// A user by name, without case.
     pub fn user_by_name(&self, name: &str) -> Option<&Arc<User>> {
-        self.names.get(&*name_key(name)).and_then(|id| self.users.get(id))
+        self.users.by_name(name)
     }
 
     /// A user by external id, with case.
     pub fn user_by_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
-        self.external_ids.get(external_id).and_then(|id| self.users.get(id))
+        self.users.by_external_id(external_id)
+    }
+
+    /// Everyone whose user name or one of whose addresses it is, without case; deleted users are left out.
+    pub fn users_by_email(&self, email: &str) -> Vec<&Arc<User>> {
+        self.users.by_email(email)
     }
 
     /// A deleted user by the name it had.
     pub fn former_user_by_name(&self, name: &str) -> Option<&Arc<User>> {
-        self.former_names.get(&*name_key(name)).and_then(|id| self.users.get(id))
+        self.users.former_by_name(name)
     }
 
     /// A deleted user by the external id it had.
     pub fn former_user_by_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
-        self.former_external_ids.get(external_id).and_then(|id| self.users.get(id))
+        self.users.former_by_external_id(external_id)
     }
 
     /// How many users there are.
     pub fn user_count(&self) -> usize {
-        self.order.len()
+        self.users.standing()
     }
 
     /// Users in the order of lists, from position `skip`; reaching it costs O(log n).
     pub fn users(&self, skip: usize) -> impl Iterator<Item = &Arc<User>> {
-        let skip = skip.min(self.order.len());
-        self.order.focus().narrow(skip..).into_iter().filter_map(|id| self.users.get(id))
+        self.users.in_order(skip)
     }
 
     /// A group.
@@ -291,7 +215,7 @@ impl Snapshot {
 
     /// Members of a group in the order of their ids.
     pub fn members(&self, group: GroupId) -> impl Iterator<Item = &Arc<User>> {
-        self.members.get(&group).into_iter().flatten().filter_map(|id| self.users.get(id))
+        self.members.get(&group).into_iter().flatten().filter_map(|id| self.users.get(*id))
     }
 
     /// How many members a group has.
@@ -372,12 +296,6 @@ impl Snapshot {
     pub fn has_admin_besides(&self, id: UserId) -> bool {
         !self.admins.is_empty()
             || self.users(0).any(|user| user.id != id && user.active && user.roles.contains(Role::Admin))
-    }
-}
-
-fn remove_own(index: &mut Index, key: &str, id: UserId) {
-    if index.get(key) == Some(&id) {
-        index.remove(key);
     }
 }
 

@@ -12,15 +12,18 @@ use ceven_actors::{
         message::{Answered, Command, OrganizationError},
         state::Snapshot,
     },
+    revocation::Revocations,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     activity::Activity,
-    config::Settings,
+    config::{ConfigError, Settings},
     http::{auth::Access, scim::log::RequestLog},
-    sign_in::{SignIn, refusals},
+    net::{client::Client, keys::Keys},
+    secretbox::SecretBox,
+    sign_in::{SignIn, attempts::Attempts, refusals},
     store::{DatabaseError, SqlStore, freshness::Freshness},
 };
 
@@ -42,6 +45,16 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Settings.
     pub settings: Settings,
+    /// Opens and seals stored secrets.
+    pub secrets: SecretBox,
+    /// Requests to issuers.
+    pub outbound: Arc<Client>,
+    /// Issuers' keys.
+    pub keys: Keys,
+    /// Tokens of Okta that are being obeyed.
+    pub revocations: Revocations,
+    /// Who sends tokens that are no good.
+    pub bad_tokens: Attempts,
     /// Lists that look at every resource.
     pub scans: Arc<Semaphore>,
     /// What was asked over SCIM.
@@ -60,6 +73,12 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] reqwest::Error),
     /// The actors cannot be started.
     #[error("the actors cannot be started: {0}")]
     Actors(#[from] ractor::SpawnErr),
@@ -75,6 +94,9 @@ impl App {
         clock: Arc<dyn Clock>,
         bound: SocketAddr,
     ) -> Result<Self, StartError> {
+        let secrets = settings.secret_box(&*clock)?;
+        let limits = settings.client_limits(settings.outbound.issuer_ms);
+        let outbound = Arc::new(Client::new(settings.guard()?, clock.clone(), limits)?);
         let store = Arc::new(SqlStore::connect(&settings.database.url, &settings.store_limits()).await?);
         store.migrate().await?;
         let directory = Directory::start(store.clone(), clock.clone(), settings.directory_limits()).await?;
@@ -85,6 +107,11 @@ impl App {
             scim_log: RequestLog::spawn(store.clone(), clock.clone(), settings.log_limits()),
             sign_in: SignIn::new(settings.attempt_limits()),
             activity: Activity::default(),
+            keys: Keys::new(outbound.clone(), clock.clone(), settings.outbound.keys_cool_down_ms),
+            revocations: Revocations::start(settings.revocation.claims).await?,
+            bad_tokens: Attempts::new(settings.bad_token_limits()),
+            secrets,
+            outbound,
             scim_url: settings.scim_url(bound),
             public_url: settings.public_url(bound),
             console_url: settings.console_url(bound),
@@ -166,7 +193,12 @@ impl App {
                 _ = uses.tick() => self.write_uses().await,
                 _ = refused.tick() => {
                     refusals::write(self).await;
-                    self.sign_in.sweep(self.clock.now_ms());
+                    let now_ms = self.clock.now_ms();
+                    self.sign_in.sweep(now_ms);
+                    self.bad_tokens.sweep(now_ms);
+                    if let Err(error) = self.store.purge_used_tokens(now_ms).await {
+                        tracing::warn!(%error, "used tokens could not be forgotten");
+                    }
                 }
             }
         }
@@ -176,7 +208,8 @@ impl App {
 
     /// Ends every actor, writes what is queued and closes the store.
     pub async fn stop(self) {
-        let Self { store, directory, freshness, scim_log, .. } = self;
+        let Self { store, directory, freshness, scim_log, revocations, .. } = self;
+        revocations.stop();
         directory.drain().await;
         scim_log.drain().await;
         drop((directory, freshness));

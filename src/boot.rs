@@ -11,9 +11,9 @@ use crate::{
     config::{LogFormat, Settings},
     http::{
         self,
-        client_ip::Range,
         server::{ServerLimits, serve},
     },
+    net::address::Range,
 };
 
 /// Why the server did not run.

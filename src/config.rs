@@ -2,13 +2,20 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use ceven_actors::{
+    clock::Clock,
     directory::DirectoryLimits,
     protocol::scim::{filter::FilterLimits, list::ListLimits, patch::PatchLimits, resource::ValueLimits},
 };
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::{http::scim::log::LogLimits, sign_in::attempts::AttemptLimits, store::StoreLimits};
+use crate::{
+    http::scim::log::LogLimits,
+    net::{address::Guard, client::ClientLimits},
+    secretbox::{self, SecretBox},
+    sign_in::attempts::AttemptLimits,
+    store::StoreLimits,
+};
 
 const DEFAULTS: &str = include_str!("../config/ceven.toml");
 const PREFIX: &str = "CEVEN_";
@@ -28,6 +35,8 @@ pub struct Settings {
     pub session: Session,
     pub sign_in: SignIn,
     pub security: Security,
+    pub outbound: Outbound,
+    pub revocation: Revocation,
     pub log: Log,
 }
 
@@ -54,7 +63,7 @@ section! {
     /// Group commit.
     Journal { batch_units: usize }
     /// Organizations in memory.
-    Organization { permits: usize, memory_bytes: usize, sweep_ms: u64 }
+    Organization { permits: usize, reserved_permits: usize, memory_bytes: usize, sweep_ms: u64 }
     /// Limits of the protocol.
     Scim {
         default_count: usize, max_count: usize, filter_bytes: usize, filter_depth: usize, patch_operations: usize, text_bytes: usize,
@@ -67,7 +76,13 @@ section! {
     /// How often one may try.
     SignIn { attempts_per_account: u32, attempts_per_address: u32, window_ms: i64, refusals_ms: u64 }
     /// Proxies and hashing.
-    Security { trusted_proxies: Vec<String>, hashing: usize }
+    Security {
+        trusted_proxies: Vec<String>, hashing: usize, master_key: String, old_master_keys: Vec<String>, outbound_allow: Vec<String>,
+    }
+    /// Requests to others.
+    Outbound { connect_ms: u64, issuer_ms: u64, tool_ms: u64, answer_bytes: usize, keys_cool_down_ms: i64 }
+    /// What Okta asks for.
+    Revocation { claims: usize, bad_tokens_per_address: u32, window_ms: i64 }
     /// Logs.
     Log { format: LogFormat, filter: String }
 }
@@ -153,6 +168,53 @@ impl Settings {
         AttemptLimits { per_account: attempts_per_account, per_address: attempts_per_address, window_ms }
     }
 
+    /// Limits of tokens that are no good.
+    pub fn bad_token_limits(&self) -> AttemptLimits {
+        let Revocation { bad_tokens_per_address, window_ms, .. } = self.revocation;
+        AttemptLimits { per_account: 0, per_address: bad_tokens_per_address, window_ms }
+    }
+
+    /// Limits of requests to others that take `total_ms` at most.
+    pub fn client_limits(&self, total_ms: u64) -> ClientLimits {
+        ClientLimits {
+            connect: Duration::from_millis(self.outbound.connect_ms),
+            total: Duration::from_millis(total_ms),
+            answer_bytes: self.outbound.answer_bytes,
+        }
+    }
+
+    /// Which addresses outgoing requests may reach.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a range that is none.
+    pub fn guard(&self) -> Result<Guard, ConfigError> {
+        let ranges = self.security.outbound_allow.iter().map(|text| text.parse());
+        let ranges: Result<Vec<_>, String> = ranges.collect();
+        ranges.map(Guard::new).map_err(|error| ConfigError(format!("security.outbound_allow: {error}")))
+    }
+
+    /// The keys of stored secrets, the one for new ones first.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is none and none can be made.
+    pub fn secret_box(&self, clock: &dyn Clock) -> Result<SecretBox, ConfigError> {
+        let first = match (self.security.master_key.as_str(), self.database.url.strip_prefix("sqlite:")) {
+            ("", None) => {
+                return Err(ConfigError("security.master_key must be given with PostgreSQL".to_owned()));
+            }
+            ("", Some(url)) => {
+                let file = url.trim_start_matches("//").split('?').next().unwrap_or_default();
+                let path = format!("{file}.key");
+                secretbox::key_in_file(clock, Path::new(&path))
+                    .map_err(|error| ConfigError(format!("{path}: {error}")))?
+            }
+            (key, _) => key.to_owned(),
+        };
+        let old = self.security.old_master_keys.iter().map(String::as_str);
+        SecretBox::new(std::iter::once(first.as_str()).chain(old))
+            .map_err(|error| ConfigError(error.to_string()))
+    }
+
     /// Limits of the store.
     pub fn store_limits(&self) -> StoreLimits {
         StoreLimits {
@@ -170,8 +232,8 @@ impl Settings {
 
     /// Limits of the directory.
     pub fn directory_limits(&self) -> DirectoryLimits {
-        let Organization { permits, memory_bytes, sweep_ms } = self.organization;
-        DirectoryLimits { permits, memory_bytes, sweep_ms }
+        let Organization { permits, reserved_permits, memory_bytes, sweep_ms } = self.organization;
+        DirectoryLimits { permits, reserved_permits, memory_bytes, sweep_ms }
     }
 
     /// Limits of lists.

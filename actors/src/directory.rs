@@ -26,6 +26,8 @@ use crate::{
 pub struct DirectoryLimits {
     /// Commands that may wait for one organization.
     pub permits: usize,
+    /// Commands that end access and may wait besides.
+    pub reserved_permits: usize,
     /// Memory for organizations in bytes, by estimate; the least recently used go when it is exceeded.
     pub memory_bytes: usize,
     /// Milliseconds between two looks at the memory.
@@ -127,7 +129,7 @@ impl Directory {
         let all: Vec<_> = self.shared.organizations.iter().map(|entry| entry.value().clone()).collect();
         self.shared.organizations.clear();
         for organization in all {
-            organization.permits.close();
+            organization.close();
             let _ = organization.actor.drain_and_wait(Some(Duration::from_secs(5))).await;
         }
         let _ = self.root.drain_and_wait(Some(Duration::from_secs(5))).await;
@@ -162,6 +164,8 @@ impl Shared {
             published,
             permits: Arc::new(Semaphore::new(self.limits.permits)),
             permit_count: self.limits.permits,
+            reserved: Arc::new(Semaphore::new(self.limits.reserved_permits)),
+            reserved_count: self.limits.reserved_permits,
             used_ms: AtomicI64::new(now_ms),
         });
         self.organizations.insert(id, organization.clone());
@@ -173,7 +177,7 @@ impl Shared {
             let idle = !organization.is_busy();
             if idle {
                 // From here on nothing can be put in its mailbox but reads, which are asked again.
-                organization.permits.close();
+                organization.close();
             }
             idle
         });

@@ -9,3 +9,4 @@ pub mod domain;
 pub mod organization;
 pub mod ports;
 pub mod protocol;
+pub mod revocation;

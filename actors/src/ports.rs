@@ -1,11 +1,14 @@
 //! What the actors need from outside, as traits: the store. `src/` implements them.
 use std::{future::Future, pin::Pin};
 
-use crate::domain::{
-    audit::{Entry, Head},
-    change::Change,
-    id::OrganizationId,
-    token::Digest,
+use crate::{
+    connector::wire::{Answer, Request},
+    domain::{
+        audit::{Entry, Head},
+        change::Change,
+        id::OrganizationId,
+        token::Digest,
+    },
 };
 
 /// A future that can be kept behind a trait object.
@@ -84,6 +87,12 @@ pub struct Heads {
 
 /// A value that no two states of a store share.
 pub type Fingerprint = [u8; 48];
+
+/// Requests to tools and issuers, with time-outs, limits and a guard against addresses that must not be reached.
+pub trait Outbound: Send + Sync + 'static {
+    /// Sends one request, once.
+    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Answer>;
+}
 
 /// The durable side of every organization.
 pub trait Store: Send + Sync + 'static {

@@ -9,6 +9,8 @@ mod m20261124_000003_access;
 mod m20261124_000004_evidence;
 mod m20261124_000006_session;
 mod m20261124_000007_scim_request;
+mod m20261124_000008_okta;
+mod m20261124_000009_offboarding;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_evidence::Migration),
             Box::new(m20261124_000006_session::Migration),
             Box::new(m20261124_000007_scim_request::Migration),
+            Box::new(m20261124_000008_okta::Migration),
+            Box::new(m20261124_000009_offboarding::Migration),
         ]
     }
 }

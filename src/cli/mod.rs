@@ -109,7 +109,8 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Database(error) => error.into(),
-            StartError::Actors(_) => Self::Failed(error.to_string()),
+            StartError::Config(error) => Self::Config(error.to_string()),
+            StartError::Tls(_) | StartError::Actors(_) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -55,6 +55,29 @@ where
     Ok(form_urlencoded::parse(&bytes).into_owned().collect())
 }
 
+/// Reads a text.
+///
+/// # Errors
+/// 415 for another media type than `wanted`, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400 for what is no UTF-8.
+pub async fn read_text<S, B, E>(
+    headers: &HeaderMap,
+    body: S,
+    wanted: &str,
+    limit_bytes: usize,
+    timeout: Duration,
+) -> Result<String, ScimError>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
+    if media_type(headers).as_deref() != Some(wanted) {
+        return Err(ScimError::new(415, format!("The body must be {wanted}.")));
+    }
+    let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
+    let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
+    String::from_utf8(bytes.to_vec()).map_err(|_| ScimError::new(400, "The body is no UTF-8."))
+}
+
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())

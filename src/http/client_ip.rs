@@ -3,35 +3,7 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 
-/// An address range, `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
-    base: IpAddr,
-    bits: u32,
-}
-
-impl std::str::FromStr for Range {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (base, bits) = text.split_once('/').map_or((text, None), |(base, bits)| (base, Some(bits)));
-        let base: IpAddr = base.trim().parse().map_err(|_| format!("{text:?} is no address range"))?;
-        let width = if base.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(width), |bits| bits.trim().parse()).ok().filter(|bits| *bits <= width);
-        Ok(Self { base, bits: bits.ok_or_else(|| format!("{text:?} is no address range"))? })
-    }
-}
-
-impl Range {
-    fn contains(&self, address: IpAddr) -> bool {
-        let common = match (self.base, address) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => (base.to_bits() ^ address.to_bits()).leading_zeros(),
-            (IpAddr::V6(base), IpAddr::V6(address)) => (base.to_bits() ^ address.to_bits()).leading_zeros(),
-            _ => return false,
-        };
-        common >= self.bits
-    }
-}
+use crate::net::address::Range;
 
 /// The right-most address that no trusted proxy has: what is left of it may be forged.
 pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[Range]) -> IpAddr {

@@ -15,9 +15,9 @@ pub mod right;
 pub mod scim;
 pub mod server;
 pub mod session;
+pub mod sso;
 
-use crate::{app::App, ui};
-use client_ip::Range;
+use crate::{app::App, net::address::Range, ui};
 
 /// The other end of a connection, as the accept loop saw it.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +104,7 @@ async fn dispatch(app: &Arc<App>, incoming: Incoming) -> Response {
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["api", "v1", "scim", "v2", rest @ ..] => scim::answer(app, rest, incoming).await,
+        ["api", "v1", "sso", "okta", rest @ ..] if !rest.is_empty() => sso::answer(app, rest, incoming).await,
         ["api", "v1", rest @ ..] => api::answer(app, rest, incoming).await,
         page if ui::is_page(page) => ui::answer(app, page, incoming).await,
         _ => reply::problem(StatusCode::NOT_FOUND, "There is nothing at this address."),

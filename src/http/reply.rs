@@ -42,6 +42,9 @@ impl From<OrganizationError> for ScimFailure {
             OrganizationError::Forbidden => {
                 Self::Refused(Refusal::Unauthorized("The bearer token is no longer valid."))
             }
+            OrganizationError::Replayed => {
+                Self::Refused(Refusal::Unauthorized("The token has been used before."))
+            }
             OrganizationError::Busy => {
                 Self::Scim(ScimError::new(429, "Too many requests are waiting; try again."))
             }
@@ -117,6 +120,7 @@ impl Failure {
             Self::Organization(OrganizationError::Forbidden) => {
                 (403, "Your right to this has been withdrawn.")
             }
+            Self::Organization(OrganizationError::Replayed) => (401, "The token has been used before."),
             Self::Organization(OrganizationError::Busy) => (429, "Too many requests are waiting; try again."),
             Self::Organization(OrganizationError::Unavailable) => (503, AWAY),
             Self::MethodNotAllowed(allow) => (405, allow),

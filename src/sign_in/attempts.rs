@@ -52,6 +52,18 @@ impl Attempts {
         self.add(account(slug, email), self.limits.per_account, now_ms)
     }
 
+    /// Counts an attempt from an address alone.
+    pub fn count_address(&self, ip: IpAddr, now_ms: i64) {
+        let _ = self.add(address(ip), self.limits.per_address, now_ms);
+    }
+
+    /// How long an address has to wait, if it has to; nothing is counted.
+    pub fn wait_ms(&self, ip: IpAddr, now_ms: i64) -> Option<i64> {
+        let window = self.windows.get(&address(ip))?;
+        let wait_ms = window.begun_ms + self.limits.window_ms - now_ms;
+        (wait_ms > 0 && window.count >= self.limits.per_address).then_some(wait_ms)
+    }
+
     /// Gives an attempt back.
     pub fn give_back(&self, slug: &str, email: &str, ip: IpAddr) {
         for key in [address(ip), account(slug, email)] {

@@ -13,26 +13,20 @@ use std::{
 };
 
 use ceven_actors::{
-    domain::{audit::Head, change::Change, id::OrganizationId},
+    domain::{audit::Head, id::OrganizationId},
     ports::{StoreError, Unit},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, IntoActiveModel, QueryFilter as _, QueryOrder as _, QuerySelect as _, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, RuntimeErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 use uuid::Uuid;
 
-use super::{
-    entity::{admin, audit, group, head, membership, session, token, user},
-    journal::Ledger,
-    rows,
-};
+mod batch;
 
-/// Rows of one statement, at most. Statements hold a power of two of rows, so that a handful of texts serves
-/// every batch and the database need not read each anew; 128 rows stay below SQLite's 32,766 parameters.
-const ROWS_PER_STATEMENT: usize = 128;
+use super::{entity::head, journal::Ledger, rows};
+use batch::Batch;
 
 /// Writes to SQLite or PostgreSQL through one connection pool.
 pub struct SqlLedger {
@@ -127,7 +121,7 @@ impl SqlLedger {
         };
         let transaction = self.database.begin_with_options(options).await?;
         let mut heads = self.lock(&transaction, units).await?;
-        let mut fitting = Rows::default();
+        let mut fitting = Batch::default();
         let outcomes = units
             .iter()
             .map(|unit| match heads.get_mut(&unit.organization) {
@@ -163,162 +157,4 @@ impl SqlLedger {
             })
             .collect()
     }
-}
-
-/// What a batch comes to (3).
-#[derive(Default)]
-struct Rows {
-    heads: BTreeMap<OrganizationId, Head>,
-    users: BTreeMap<Uuid, user::Model>,
-    groups: BTreeMap<Uuid, group::Model>,
-    memberships: BTreeMap<(Uuid, Uuid), membership::Model>,
-    tokens: BTreeMap<Uuid, token::Model>,
-    admins: BTreeMap<Uuid, admin::Model>,
-    sessions: BTreeMap<Uuid, session::Model>,
-    groups_deleted: Vec<(OrganizationId, Uuid, i64)>,
-    entries: Vec<audit::Model>,
-}
-
-impl Rows {
-    fn add(&mut self, unit: &Unit) {
-        let (organization, seq) = (unit.organization, unit.after.seq as i64);
-        self.heads.insert(organization, unit.after);
-        self.entries.extend(unit.entries.iter().map(|entry| rows::audit_row(organization, entry)));
-        for change in &unit.changes {
-            match change {
-                Change::User(user) => {
-                    self.users.insert(user.id.0, rows::user_row(organization, user, seq));
-                }
-                Change::Group(group) => {
-                    self.groups.insert(group.id.0, rows::group_row(organization, group, seq));
-                }
-                Change::GroupDeleted(id) => {
-                    self.memberships.retain(|(group, _), _| *group != id.0);
-                    self.groups_deleted.push((organization, id.0, seq));
-                }
-                Change::Membership { group, user, present } => {
-                    let row = membership::Model {
-                        org_id: organization.0,
-                        group_id: group.0,
-                        user_id: user.0,
-                        present: *present,
-                        changed_seq: seq,
-                    };
-                    self.memberships.insert((group.0, user.0), row);
-                }
-                Change::Token(token) => {
-                    self.tokens.insert(token.id.0, rows::token_row(organization, token, seq));
-                }
-                Change::Admin(admin) => {
-                    self.admins.insert(admin.id.0, rows::admin_row(organization, admin, seq));
-                }
-                Change::Session(session) => {
-                    self.sessions.insert(session.id.0, rows::session_row(organization, session, seq));
-                }
-            }
-        }
-    }
-
-    async fn write(self, transaction: &DatabaseTransaction) -> Result<(), Failure> {
-        use sea_orm::Iterable as _;
-        let row_key = [user::Column::OrgId, user::Column::Id];
-        upsert::<user::ActiveModel, _>(transaction, self.users.into_values(), &row_key, user::Column::iter())
-            .await?;
-        let row_key = [group::Column::OrgId, group::Column::Id];
-        upsert::<group::ActiveModel, _>(
-            transaction,
-            self.groups.into_values(),
-            &row_key,
-            group::Column::iter(),
-        )
-        .await?;
-        let row_key = [membership::Column::OrgId, membership::Column::GroupId, membership::Column::UserId];
-        upsert::<membership::ActiveModel, _>(
-            transaction,
-            self.memberships.into_values(),
-            &row_key,
-            membership::Column::iter(),
-        )
-        .await?;
-        upsert::<token::ActiveModel, _>(
-            transaction,
-            self.tokens.into_values(),
-            &[token::Column::Id],
-            token::Column::iter(),
-        )
-        .await?;
-        upsert::<admin::ActiveModel, _>(
-            transaction,
-            self.admins.into_values(),
-            &[admin::Column::Id],
-            admin::Column::iter(),
-        )
-        .await?;
-        upsert::<session::ActiveModel, _>(
-            transaction,
-            self.sessions.into_values(),
-            &[session::Column::Id],
-            session::Column::iter(),
-        )
-        .await?;
-        for (organization, id, seq) in self.groups_deleted {
-            group::Entity::update_many()
-                .col_expr(group::Column::Deleted, Expr::value(true))
-                .col_expr(group::Column::ChangedSeq, Expr::value(seq))
-                .filter(group::Column::OrgId.eq(organization.0))
-                .filter(group::Column::Id.eq(id))
-                .exec(transaction)
-                .await?;
-            membership::Entity::delete_many()
-                .filter(membership::Column::OrgId.eq(organization.0))
-                .filter(membership::Column::GroupId.eq(id))
-                .exec(transaction)
-                .await?;
-        }
-        insert::<audit::ActiveModel>(transaction, self.entries, None).await?;
-        let heads: Vec<_> =
-            self.heads.into_iter().map(|(organization, head)| rows::head_row(organization, &head)).collect();
-        upsert::<head::ActiveModel, _>(transaction, heads, &[head::Column::OrgId], head::Column::iter()).await
-    }
-}
-
-type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
-
-/// Inserts rows; those that are there already take the new values.
-async fn upsert<A, C>(
-    transaction: &DatabaseTransaction,
-    rows: impl IntoIterator<Item = ModelOf<A>>,
-    key: &[C],
-    columns: impl Iterator<Item = C>,
-) -> Result<(), Failure>
-where
-    A: ActiveModelTrait + Send,
-    A::Entity: EntityTrait<Column = C>,
-    C: sea_orm::ColumnTrait,
-    ModelOf<A>: IntoActiveModel<A>,
-{
-    let on_conflict = OnConflict::columns(key.iter().copied()).update_columns(columns).to_owned();
-    insert::<A>(transaction, rows, Some(on_conflict)).await
-}
-
-async fn insert<A>(
-    transaction: &DatabaseTransaction,
-    rows: impl IntoIterator<Item = ModelOf<A>>,
-    on_conflict: Option<OnConflict>,
-) -> Result<(), Failure>
-where
-    A: ActiveModelTrait + Send,
-    ModelOf<A>: IntoActiveModel<A>,
-{
-    let mut rows: Vec<A> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
-    while !rows.is_empty() {
-        let fitting = ((rows.len() + 1).next_power_of_two() / 2).min(ROWS_PER_STATEMENT);
-        let later = rows.split_off(fitting);
-        let mut statement = <A::Entity as EntityTrait>::insert_many(std::mem::replace(&mut rows, later));
-        if let Some(on_conflict) = &on_conflict {
-            statement = statement.on_conflict(on_conflict.clone());
-        }
-        statement.exec_without_returning(transaction).await?;
-    }
-    Ok(())
 }

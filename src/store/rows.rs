@@ -5,8 +5,11 @@ use ceven_actors::{
     domain::{
         audit::{Entry, Head},
         change::Change,
+        connector::Connector,
         group::Group,
         id::{AdminId, GroupId, OrganizationId, SessionId, TokenId, UserId},
+        offboarding::{Offboarding, Task},
+        okta::{Identity, Link, OktaConnection, UsedToken},
         session::{Person, Session},
         token::{Admin, Token},
         user::User,
@@ -194,4 +197,115 @@ pub(super) fn audit_row(organization: OrganizationId, entry: &Entry) -> entity::
         resource_id: entry.resource_id.clone(),
         line: entry.line.to_string(),
     }
+}
+
+pub(super) fn okta(row: &entity::okta_connection::Model) -> Result<Change, StoreError> {
+    let Some(data) = &row.data else { return Ok(Change::OktaRemoved) };
+    record(data, "okta_connection", row.org_id).map(|okta| Change::Okta(Arc::new(okta)))
+}
+
+pub(super) fn okta_row(
+    organization: OrganizationId,
+    okta: Option<&OktaConnection>,
+    seq: i64,
+) -> entity::okta_connection::Model {
+    entity::okta_connection::Model {
+        org_id: organization.0,
+        issuer: okta.map(|okta| okta.issuer().to_owned()),
+        client_id: okta.map(|okta| okta.client_id.clone()),
+        data: okta.map(json),
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn identity(row: entity::identity::Model) -> Change {
+    Change::Link(Arc::new(Link {
+        identity: Identity { issuer: row.issuer.into(), subject: row.subject.into() },
+        user: UserId(row.user_id),
+        linked_ms: row.linked_ms,
+    }))
+}
+
+pub(super) fn identity_row(organization: OrganizationId, link: &Link, seq: i64) -> entity::identity::Model {
+    entity::identity::Model {
+        org_id: organization.0,
+        issuer: link.identity.issuer.to_string(),
+        subject: link.identity.subject.to_string(),
+        user_id: link.user.0,
+        linked_ms: link.linked_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn used_token(row: &entity::used_token::Model) -> Result<Change, StoreError> {
+    let key = row.key.as_slice().try_into().map_err(|_| corrupt("used_token", row.org_id))?;
+    Ok(Change::Used(UsedToken { key, until_ms: row.until_ms, used_ms: row.used_ms }))
+}
+
+pub(super) fn connector(row: &entity::connector::Model) -> Result<Change, StoreError> {
+    record(&row.data, "connector", row.id).map(|connector| Change::Connector(Arc::new(connector)))
+}
+
+pub(super) fn connector_row(
+    organization: OrganizationId,
+    connector: &Connector,
+    seq: i64,
+) -> entity::connector::Model {
+    entity::connector::Model {
+        id: connector.id.0,
+        org_id: organization.0,
+        removed: connector.removed,
+        data: json(connector),
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn offboarding(row: &entity::offboarding::Model) -> Result<Offboarding, StoreError> {
+    record(&row.data, "offboarding", row.id)
+}
+
+pub(super) fn offboarding_row(
+    organization: OrganizationId,
+    offboarding: &Offboarding,
+    seq: i64,
+) -> entity::offboarding::Model {
+    entity::offboarding::Model {
+        id: offboarding.id.0,
+        org_id: organization.0,
+        user_id: offboarding.user.0,
+        status: offboarding.status.name().to_owned(),
+        run_at_ms: offboarding.run_at_ms,
+        asked_ms: offboarding.asked_ms,
+        data: json(offboarding),
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn task(row: &entity::task::Model) -> Result<Task, StoreError> {
+    record(&row.data, "task", row.id)
+}
+
+pub(super) fn task_row(organization: OrganizationId, task: &Task, seq: i64) -> entity::task::Model {
+    entity::task::Model {
+        id: task.id.0,
+        org_id: organization.0,
+        offboarding_id: task.offboarding.0,
+        connector_id: task.connector.0,
+        state: task.state.name().to_owned(),
+        data: json(task),
+        changed_seq: seq,
+    }
+}
+
+fn record<T: serde::de::DeserializeOwned>(
+    data: &str,
+    what: &str,
+    id: impl std::fmt::Display,
+) -> Result<T, StoreError> {
+    serde_json::from_str(data).map_err(|_| corrupt(what, id))
+}
+
+/// Records have texts as keys and no number that JSON lacks, so this cannot fail.
+fn json(record: &impl serde::Serialize) -> String {
+    serde_json::to_string(record).unwrap_or_default()
 }

@@ -37,6 +37,12 @@ scoped!(
     token by ChangedSeq,
     admin by ChangedSeq,
     session by ChangedSeq while entity::session::Column::EndedMs.is_null(),
+    okta_connection by ChangedSeq while entity::okta_connection::Column::Data.is_not_null(),
+    identity by ChangedSeq,
+    used_token by ChangedSeq,
+    connector by ChangedSeq while entity::connector::Column::Removed.eq(false),
+    offboarding by ChangedSeq while entity::offboarding::Column::Status.is_in(["scheduled", "running", "needs_attention"]),
+    task by ChangedSeq while entity::task::Column::State.is_in(["waiting", "needs_attention"]),
     head by Seq,
     audit by Seq,
 );

@@ -44,7 +44,7 @@ struct Node {
 async fn node(truth: &Arc<Mutex<Truth>>, dice: &Arc<Dice>) -> Node {
     let journal = Journal::spawn(FaultyLedger { truth: truth.clone(), dice: dice.clone() }, 3);
     let store = Arc::new(MemoryStore { truth: truth.clone(), dice: dice.clone(), journal });
-    let limits = DirectoryLimits { permits: 100, memory_bytes: 1, sweep_ms: 1 };
+    let limits = DirectoryLimits { permits: 100, reserved_permits: 10, memory_bytes: 1, sweep_ms: 1 };
     Node {
         directory: Directory::start(store.clone(), dice.clone(), limits).await.unwrap(),
         freshness: Freshness::spawn(store, Duration::from_secs(5)),

@@ -2,7 +2,10 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::id::{AdminId, SessionId, TokenId};
+use super::{
+    id::{AdminId, SessionId, TokenId},
+    token::Digest,
+};
 
 /// Who is named in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +28,10 @@ pub enum Authority {
     Session(SessionId),
     /// A local admin who has just shown the password: may start a session of their own, nothing else.
     Password(AdminId),
+    /// A token that the organization's Okta tenant has signed for Ceven; the digest is the connection's fingerprint.
+    Okta(Digest),
+    /// Ceven itself: goes on with what was begun, nothing else.
+    System,
     /// Nobody: may have a refused sign-in noted, nothing else.
     Nobody,
     /// Someone with the database's password in hand: the command line.

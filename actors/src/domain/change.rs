@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::{
+    connector::Connector,
     group::Group,
     id::{GroupId, UserId},
+    offboarding::{Offboarding, Task},
+    okta::{Link, OktaConnection, UsedToken},
     session::Session,
     token::{Admin, Token},
     user::User,
@@ -34,4 +37,18 @@ pub enum Change {
     Admin(Arc<Admin>),
     /// The session is now so (also ended).
     Session(Arc<Session>),
+    /// The connection to Okta is now so.
+    Okta(Arc<OktaConnection>),
+    /// There is no connection to Okta any more.
+    OktaRemoved,
+    /// The identity is this user's.
+    Link(Arc<Link>),
+    /// The token has been used.
+    Used(UsedToken),
+    /// The connected tool is now so (also removed).
+    Connector(Arc<Connector>),
+    /// The offboarding is now so (also finished).
+    Offboarding(Arc<Offboarding>),
+    /// The tool's part of an offboarding is now so (also finished).
+    Task(Arc<Task>),
 }

@@ -39,4 +39,10 @@ id! {
     AdminId,
     /// A session of an organization.
     SessionId,
+    /// A tool that an organization has connected.
+    ConnectorId,
+    /// One person's way out.
+    OffboardingId,
+    /// One tool's part of it.
+    TaskId,
 }

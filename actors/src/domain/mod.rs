@@ -2,8 +2,11 @@
 pub mod audit;
 pub mod caller;
 pub mod change;
+pub mod connector;
 pub mod group;
 pub mod id;
+pub mod offboarding;
+pub mod okta;
 pub mod role;
 pub mod session;
 pub mod token;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    groups,
+    connectors, groups, logout,
     message::{Answer, Command, OrganizationError},
-    sessions,
+    offboarding, okta, sessions,
     state::Snapshot,
     tokens, users,
 };
@@ -52,6 +52,18 @@ pub fn decide(
     stamp: Stamp,
 ) -> Result<Decision, OrganizationError> {
     authorize(state, command, caller, stamp)?;
+    let mut decision = decide_alone(state, command, caller, stamp)?;
+    offboarding::follow(state, &mut decision, command, caller, stamp);
+    Ok(decision)
+}
+
+/// What the command itself does, without what follows from who has access afterwards.
+fn decide_alone(
+    state: &Snapshot,
+    command: &Command,
+    caller: &Caller,
+    stamp: Stamp,
+) -> Result<Decision, OrganizationError> {
     match command {
         Command::CreateUser { attributes } => users::create(state, attributes, stamp),
         Command::ReplaceUser { id, attributes, mentions_roles } => {
@@ -73,6 +85,19 @@ pub fn decide(
         Command::StartSession { session, limit } => sessions::start(state, session, *limit, stamp),
         Command::EndSession { id, ending } => sessions::end(state, *id, *ending, caller, stamp),
         Command::EndSessions { person, ending } => sessions::end_all(state, *person, *ending, caller, stamp),
+        Command::SetOkta { connection } => okta::set(state, connection.as_ref()),
+        Command::LogOut { subject, used } => logout::log_out(state, subject.as_ref(), *used, stamp),
+        Command::TakeEvent { event, used } => logout::take_event(state, event, *used, stamp),
+        Command::SetConnector { connector } => connectors::set(state, connector),
+        Command::RemoveConnector { id } => connectors::remove(state, *id, stamp),
+        Command::Offboard { id, options } => offboarding::offboard(state, *id, options, caller, stamp),
+        Command::BeginScheduled { id } => offboarding::begin_scheduled(state, *id, caller, stamp),
+        Command::CancelOffboarding { id } => offboarding::cancel(state, *id, stamp),
+        Command::Retry { id, task, account } => {
+            offboarding::retry(state, *id, *task, account.as_ref(), stamp)
+        }
+        Command::MarkDone { task, note } => offboarding::mark_done(state, *task, note, stamp),
+        Command::Report { report } => offboarding::report(state, report, stamp),
         Command::NoteRefusals { refusals } => sessions::note_refusals(refusals),
     }
 }
@@ -97,6 +122,11 @@ fn authorize(
         Authority::Password(admin) => {
             matches!(command, Command::StartSession { session, .. } if session.person == Person::Admin(admin))
         }
+        Authority::Okta(fingerprint) => {
+            state.okta().is_some_and(|okta| okta.fingerprint() == fingerprint)
+                && matches!(command, Command::LogOut { .. } | Command::TakeEvent { .. })
+        }
+        Authority::System => matches!(command, Command::Report { .. } | Command::BeginScheduled { .. }),
         Authority::Nobody => matches!(command, Command::NoteRefusals { .. }),
     };
     if allowed { Ok(()) } else { Err(OrganizationError::Forbidden) }

@@ -6,15 +6,23 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::state::Snapshot;
 use crate::{
+    connector::pass::{Match, Step},
     domain::{
         caller::{Caller, Stamp},
-        id::{AdminId, GroupId, SessionId, TokenId, UserId},
+        connector::Connector,
+        id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
+        offboarding::Try,
+        okta::{OktaConnection, UsedToken},
         role::Role,
         session::{Ending, Person, Refusals, Session},
         token::{Admin, Token},
     },
     ports::{Loaded, StoreError},
-    protocol::scim::{Object, ScimError, patch::Operation},
+    protocol::{
+        revocation::Subject,
+        scim::{Object, ScimError, patch::Operation},
+        security_event::SecurityEvent,
+    },
 };
 
 /// What can be asked of an organization. Resources come normalised (`protocol::scim::resource`).
@@ -127,11 +135,142 @@ pub enum Command {
         /// Why.
         ending: Ending,
     },
+    /// The connection to Okta: set, changed, or taken away.
+    SetOkta {
+        /// The record; nothing takes it away.
+        connection: Option<Arc<OktaConnection>>,
+    },
+    /// Okta's Universal Logout, with a verified token.
+    LogOut {
+        /// Whom; nothing when the request does not say so in a way that is understood.
+        subject: Option<Subject>,
+        /// The token, used up whatever comes of it.
+        used: UsedToken,
+    },
+    /// A verified security event.
+    TakeEvent {
+        /// What.
+        event: Arc<SecurityEvent>,
+        /// The token.
+        used: UsedToken,
+    },
+    /// Connects a tool, or changes one that is connected; a pause ends.
+    SetConnector {
+        /// The record.
+        connector: Arc<Connector>,
+    },
+    /// Disconnects a tool; what was still to be done there is cancelled.
+    RemoveConnector {
+        /// Which.
+        id: ConnectorId,
+    },
+    /// Ends a person's access, everywhere.
+    Offboard {
+        /// Whose.
+        id: UserId,
+        /// How.
+        options: Arc<OffboardOptions>,
+    },
+    /// Begins an offboarding whose time has come.
+    BeginScheduled {
+        /// Which.
+        id: OffboardingId,
+    },
+    /// Takes an offboarding back as far as it is not done.
+    CancelOffboarding {
+        /// Which.
+        id: OffboardingId,
+    },
+    /// Tries again at once what is waiting or needs attention.
+    Retry {
+        /// Of which offboarding.
+        id: OffboardingId,
+        /// Only this tool's part.
+        task: Option<TaskId>,
+        /// The account to take, as an admin has chosen.
+        account: Option<Match>,
+    },
+    /// An admin has done a tool's part by hand.
+    MarkDone {
+        /// Which.
+        task: TaskId,
+        /// How.
+        note: Box<str>,
+    },
+    /// What has become of a tool's part.
+    Report {
+        /// What.
+        report: Arc<Report>,
+    },
     /// Notes sign-ins that were refused.
     NoteRefusals {
         /// Which.
         refusals: Refusals,
     },
+}
+
+impl Command {
+    /// Whether it ends someone's access, or goes on with that.
+    pub fn ends_access(&self) -> bool {
+        matches!(
+            self,
+            Self::LogOut { .. }
+                | Self::TakeEvent { .. }
+                | Self::Offboard { .. }
+                | Self::BeginScheduled { .. }
+                | Self::Report { .. }
+                | Self::RevokeToken { .. }
+                | Self::EndSession { .. }
+                | Self::EndSessions { .. }
+        )
+    }
+}
+
+/// How a person is offboarded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OffboardOptions {
+    /// Why.
+    pub reason: Option<Box<str>>,
+    /// Where it was asked for.
+    pub ticket: Option<Box<str>>,
+    /// When to begin, in milliseconds since 1970; at once when absent or past.
+    pub run_at_ms: Option<i64>,
+}
+
+/// What has become of a tool's part, as far as a try has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Which.
+    pub task: TaskId,
+    /// Tries that had ended when this one began: a report of a try that was overtaken changes nothing.
+    pub attempt: u32,
+    /// Steps that have ended.
+    pub steps: Vec<Step>,
+    /// The account, once found.
+    pub matched: Option<Match>,
+    /// When this try has ended: the try, and when to begin the next if there is to be one.
+    pub ended: Option<(Try, i64)>,
+}
+
+/// What came of a request by Okta to end someone's access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Access has ended.
+    Ended,
+    /// There was none any more.
+    Already,
+    /// Nobody of that description.
+    Unknown,
+    /// Several fit; nobody was touched.
+    Ambiguous,
+    /// The description is not understood.
+    Malformed,
+    /// Universal Logout is switched off.
+    SwitchedOff,
+    /// It asks for nothing that Ceven does, or was taken before.
+    Nothing,
+    /// Not the state that was asked for.
+    WrongState,
 }
 
 /// What a command led to.
@@ -161,6 +300,12 @@ pub enum Answer {
     Session(SessionId),
     /// It is in the audit log.
     Noted,
+    /// What came of Okta's request.
+    Judged(Verdict),
+    /// The tool is connected, or no longer.
+    Connector(ConnectorId),
+    /// The offboarding is so now.
+    Offboarding(OffboardingId),
 }
 
 /// An answer and the durable state it can be read from.
@@ -192,6 +337,9 @@ pub enum OrganizationError {
     /// The caller's right is gone.
     #[error("the caller's right has been withdrawn")]
     Forbidden,
+    /// The token has been used before.
+    #[error("the token has been used before")]
+    Replayed,
     /// Too many commands are waiting.
     #[error("too many requests are waiting")]
     Busy,

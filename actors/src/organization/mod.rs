@@ -9,9 +9,13 @@ use ractor::{ActorRef, rpc::CallResult};
 use tokio::sync::{Semaphore, TryAcquireError};
 
 pub mod actor;
+mod connectors;
 pub mod decide;
 mod groups;
+mod logout;
 pub mod message;
+mod offboarding;
+mod okta;
 mod sessions;
 pub mod state;
 mod tokens;
@@ -33,6 +37,9 @@ pub struct Organization {
     pub(crate) published: Arc<ArcSwap<Snapshot>>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) permit_count: usize,
+    /// For commands that end access: a flood of others never makes them wait.
+    pub(crate) reserved: Arc<Semaphore>,
+    pub(crate) reserved_count: usize,
     pub(crate) used_ms: AtomicI64,
 }
 
@@ -62,7 +69,12 @@ impl Organization {
         caller: Caller,
         stamp: Stamp,
     ) -> Result<Answered, OrganizationError> {
-        let permit = self.permits.clone().try_acquire_owned().map_err(|refused| match refused {
+        let permits = self.permits.clone();
+        let permit = permits.try_acquire_owned().or_else(|refused| match command.ends_access() {
+            true => self.reserved.clone().try_acquire_owned(),
+            false => Err(refused),
+        });
+        let permit = permit.map_err(|refused| match refused {
             TryAcquireError::NoPermits => OrganizationError::Busy,
             TryAcquireError::Closed => OrganizationError::Unavailable,
         })?;
@@ -84,8 +96,16 @@ impl Organization {
         self.used_ms.store(now_ms, Ordering::Relaxed);
     }
 
-    /// Whether commands are waiting or in flight.
+    /// Whether commands are waiting or in flight, or tools are still to be told.
     pub(crate) fn is_busy(&self) -> bool {
         self.permits.available_permits() < self.permit_count
+            || self.reserved.available_permits() < self.reserved_count
+            || self.published.load().tasks().next().is_some()
+    }
+
+    /// Takes no more commands.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        self.reserved.close();
     }
 }

@@ -86,10 +86,16 @@ fn may_end(state: &Snapshot, caller: &Caller, session: &Session) -> bool {
     }
 }
 
-/// Adds the end of whatever sessions a user has to a decision that takes their access away.
-pub(super) fn end_of_user(state: &Snapshot, decision: &mut Decision, user: UserId, stamp: Stamp) {
-    for session in state.sessions_of(Person::User(user)) {
-        end_one(decision, session, Ending::Deactivated, stamp);
+/// Adds the end of whatever sessions someone has to a decision that takes their access away.
+pub(super) fn end_every(
+    state: &Snapshot,
+    decision: &mut Decision,
+    person: Person,
+    ending: Ending,
+    stamp: Stamp,
+) {
+    for session in state.sessions_of(person) {
+        end_one(decision, session, ending, stamp);
     }
 }
 

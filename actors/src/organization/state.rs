@@ -8,8 +8,11 @@ use crate::{
     domain::{
         audit::Head,
         change::Change,
+        connector::Connector,
         group::Group,
-        id::{AdminId, GroupId, SessionId, TokenId, UserId},
+        id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
+        offboarding::{Offboarding, Status, Task, TaskState},
+        okta::{Identity, OktaConnection},
         role::Role,
         session::{Person, Session},
         token::{Admin, Digest, Token},
@@ -18,8 +21,11 @@ use crate::{
     ports::{Loaded, Profile},
 };
 
+mod offboarding;
+mod used_tokens;
 mod users;
 
+use used_tokens::UsedTokens;
 use users::Users;
 
 type Map<K, V> = GenericHashMap<K, V, std::hash::RandomState, DefaultSharedPtr>;
@@ -39,6 +45,14 @@ pub struct Snapshot {
     sessions: OrdMap<SessionId, Arc<Session>>,
     session_digests: Map<Digest, SessionId>,
     sessions_of: Map<Person, OrdSet<SessionId>>,
+    okta: Option<Arc<OktaConnection>>,
+    identities: Map<Identity, UserId>,
+    used: UsedTokens,
+    /// Tools that are connected.
+    connectors: OrdMap<ConnectorId, Arc<Connector>>,
+    /// Offboardings and tools' parts of them that are not finished.
+    offboardings: OrdMap<OffboardingId, Arc<Offboarding>>,
+    tasks: OrdMap<TaskId, Arc<Task>>,
 }
 
 impl Snapshot {
@@ -57,6 +71,12 @@ impl Snapshot {
             sessions: OrdMap::new(),
             session_digests: Map::default(),
             sessions_of: Map::default(),
+            okta: None,
+            identities: Map::default(),
+            used: UsedTokens::default(),
+            connectors: OrdMap::new(),
+            offboardings: OrdMap::new(),
+            tasks: OrdMap::new(),
         }
     }
 
@@ -106,6 +126,26 @@ impl Snapshot {
                 self.admins.insert(admin.id, admin.clone());
             }
             Change::Session(session) => self.put_session(session),
+            Change::Okta(okta) => self.okta = Some(okta.clone()),
+            Change::OktaRemoved => self.okta = None,
+            Change::Link(link) => {
+                self.identities.insert(link.identity.clone(), link.user);
+            }
+            Change::Used(used) => self.used.put(*used),
+            Change::Connector(connector) => match connector.removed {
+                true => drop(self.connectors.remove(&connector.id)),
+                false => drop(self.connectors.insert(connector.id, connector.clone())),
+            },
+            Change::Offboarding(offboarding) => match offboarding.status {
+                Status::Done | Status::Cancelled => drop(self.offboardings.remove(&offboarding.id)),
+                _ => drop(self.offboardings.insert(offboarding.id, offboarding.clone())),
+            },
+            Change::Task(task) => match task.state {
+                TaskState::Waiting | TaskState::NeedsAttention => {
+                    drop(self.tasks.insert(task.id, task.clone()));
+                }
+                _ => drop(self.tasks.remove(&task.id)),
+            },
         }
     }
 

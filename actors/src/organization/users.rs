@@ -6,7 +6,6 @@
 //! 3. A DELETE deactivates and hides; memberships and roles go, so a later restore grants nothing by itself.
 //! 4. No two users that are not deleted share a user name (without case) or an external id (with case).
 //! 5. A POST that does not mention `active` makes an active user.
-//! 6. Whoever is no longer active has no session, by whichever way it came about.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,7 +13,6 @@ use serde_json::{Value, json};
 use super::{
     decide::{Decision, not_found, shown},
     message::{Answer, OrganizationError},
-    sessions,
     state::Snapshot,
 };
 use crate::{
@@ -98,9 +96,7 @@ pub(super) fn delete(state: &Snapshot, id: UserId, stamp: Stamp) -> Decided {
     };
     let memberships = left.iter().map(|group| Change::Membership { group: *group, user: id, present: false }); // (3)
     let changes = std::iter::once(Change::User(Arc::new(gone))).chain(memberships).collect();
-    let mut decision = Decision { changes, drafts: vec![draft], answer: Answer::Deleted };
-    sessions::end_of_user(state, &mut decision, id, stamp); // (6)
-    Ok(decision)
+    Ok(Decision { changes, drafts: vec![draft], answer: Answer::Deleted })
 }
 
 fn find(state: &Snapshot, id: UserId) -> Result<&Arc<User>, OrganizationError> {
@@ -127,12 +123,14 @@ fn change(
         _ if only_roles => "user.role",
         _ => action,
     };
-    let (id, active) = (new.id, new.active);
-    let mut decision = written(action, Some(old), new, false);
-    if !active {
-        sessions::end_of_user(state, &mut decision, id, stamp); // (6)
-    }
-    Ok(decision)
+    Ok(written(action, Some(old), new, false))
+}
+
+/// Takes a user's access away; what follows from it is seen to where every command ends.
+pub(super) fn deactivate(old: &Arc<User>, stamp: Stamp) -> Decided {
+    let mut attributes = old.object();
+    attributes.insert("active".into(), false.into());
+    Ok(written("user.deactivate", Some(old), old.with(attributes, stamp.at_ms)?, false))
 }
 
 /// One role instead of those there are.

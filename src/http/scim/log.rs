@@ -48,15 +48,15 @@ pub struct LogLimits {
 /// A request that has been answered.
 #[derive(Debug)]
 pub struct Answered {
-    /// Whose token it came with.
-    pub right: Option<(OrganizationId, TokenId)>,
+    /// Whose it is and, over SCIM, which token it came with; nothing for strangers.
+    pub right: Option<(OrganizationId, Option<TokenId>)>,
     /// Milliseconds since 1970.
     pub at_ms: i64,
     /// Address of the client.
     pub ip: IpAddr,
     /// HTTP method.
     pub method: http::Method,
-    /// Path after the base of SCIM.
+    /// Path after the base of SCIM, or all of it for what Okta sends elsewhere.
     pub path: String,
     /// HTTP status.
     pub status: u16,
@@ -148,7 +148,7 @@ impl Batch {
     }
 
     fn add(&mut self, answered: Answered) {
-        if let Some((organization, token)) = answered.right {
+        if let Some((organization, Some(token))) = answered.right {
             let used = TokenUse {
                 token_id: token.0,
                 org_id: organization.0,
@@ -188,7 +188,7 @@ fn row(answered: Answered) -> ScimRequest {
     let mut row = ScimRequest {
         id: Uuid::nil(),
         org_id: answered.right.map(|(organization, _)| organization.0),
-        token_id: answered.right.map(|(_, token)| token.0),
+        token_id: answered.right.and_then(|(_, token)| token).map(|token| token.0),
         at_ms: answered.at_ms,
         ip: answered.ip.to_string(),
         method: answered.method.to_string(),
@@ -228,7 +228,7 @@ mod tests {
 
     fn answered(method: http::Method, path: &str, status: u16, at_ms: i64, known: bool) -> Answered {
         Answered {
-            right: known.then(|| (OrganizationId(Uuid::from_u128(1)), TokenId(Uuid::from_u128(2)))),
+            right: known.then(|| (OrganizationId(Uuid::from_u128(1)), Some(TokenId(Uuid::from_u128(2))))),
             at_ms,
             ip: IpAddr::from([198, 51, 100, 7]),
             method,

@@ -57,7 +57,7 @@ pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming
     let mut right = None;
     let answer = match authenticate(app, &incoming.headers, TokenKind::Scim).await {
         Ok(authenticated) => {
-            right = Some((authenticated.organization, authenticated.token.id));
+            right = Some((authenticated.organization, Some(authenticated.token.id)));
             let request =
                 Request { app, right: authenticated, incoming, request_id: &request_id, ignored: &ignored };
             route(request, &method, segments).await

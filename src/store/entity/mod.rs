@@ -1,14 +1,21 @@
 //! The tables as types, one file a table; the shape itself is in the migrations.
 pub mod admin;
 pub mod audit;
+pub mod connector;
+pub mod connector_lease;
 pub mod group;
 pub mod head;
+pub mod identity;
 pub mod membership;
+pub mod offboarding;
+pub mod okta_connection;
 pub mod organization;
 pub mod scim_request;
 pub mod session;
+pub mod task;
 pub mod token;
 pub mod token_use;
+pub mod used_token;
 pub mod user;
 
 macro_rules! no_relations {

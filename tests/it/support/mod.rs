@@ -46,6 +46,9 @@ pub fn postgres_url() -> Option<String> {
     std::env::var("CEVEN_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
 }
 
+/// 32 bytes of the tests.
+pub const MASTER_KEY: &str = "dGVzdHMgb25seTogdGhpcnR5LXR3byBieXRlcyEhISE=";
+
 pub struct Server {
     pub folder: TempDir,
     pub database_url: String,
@@ -145,6 +148,8 @@ impl Server {
             .env("CEVEN_ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port))
             .env("CEVEN_DATABASE__URL", &self.database_url)
             .env("CEVEN_DATABASE__TIMEOUT_MS", "2000")
+            .env("CEVEN_SECURITY__MASTER_KEY", MASTER_KEY)
+            .env("CEVEN_SECURITY__OUTBOUND_ALLOW", "127.0.0.0/8")
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -1,0 +1,329 @@
+//! Who must go from where, and how far it has come.
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::id::{ConnectorId, OffboardingId, TaskId, UserId};
+use crate::{
+    clock::rfc3339,
+    connector::pass::{Failure, Match, Outcome, Step},
+};
+
+/// By which way it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// An admin, in the console or through its API.
+    Console,
+    /// The command line.
+    CommandLine,
+    /// SCIM set `active` to false.
+    ScimDeactivate,
+    /// SCIM DELETE.
+    ScimDelete,
+    /// Okta's Universal Logout.
+    UniversalLogout,
+    /// A security event.
+    SecurityEvent,
+    /// Its time had come.
+    Scheduled,
+}
+
+impl Cause {
+    /// Whether a person is waiting for it: their tasks go ahead of the queue.
+    pub fn is_urgent(self) -> bool {
+        !matches!(self, Self::ScimDeactivate | Self::ScimDelete)
+    }
+}
+
+/// How an offboarding stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its time has not come.
+    Scheduled,
+    /// Tools are waiting, being worked on, or being tried again.
+    Running,
+    /// Every tool is done.
+    Done,
+    /// Nothing more happens by itself, and not every tool is done.
+    NeedsAttention,
+    /// Taken back before it was done.
+    Cancelled,
+}
+
+impl Status {
+    /// Name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::NeedsAttention => "needs_attention",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One person's way out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offboarding {
+    /// Never changes.
+    pub id: OffboardingId,
+    /// Who goes.
+    pub user: UserId,
+    /// Their user name at that time.
+    pub user_name: Box<str>,
+    /// By which way.
+    pub cause: Cause,
+    /// Why, as the admin wrote.
+    pub reason: Option<Box<str>>,
+    /// Where it was asked for, as the admin wrote.
+    pub ticket: Option<Box<str>>,
+    /// Who asked, for people.
+    pub asked_by: Box<str>,
+    /// Milliseconds since 1970.
+    pub asked_ms: i64,
+    /// When it is to begin, when that is later.
+    pub run_at_ms: Option<i64>,
+    /// When access ended: user inactive, sessions over, tools told.
+    pub begun_ms: Option<i64>,
+    /// Milliseconds since 1970.
+    pub finished_ms: Option<i64>,
+    /// How it stands.
+    pub status: Status,
+    /// How many tools.
+    pub tasks: u32,
+}
+
+impl Offboarding {
+    /// As the audit log and the API show it.
+    pub fn view(&self) -> Value {
+        json!({
+            "id": self.id,
+            "user": { "id": self.user, "user_name": self.user_name },
+            "cause": self.cause,
+            "reason": self.reason,
+            "ticket": self.ticket,
+            "asked_by": self.asked_by,
+            "asked_at": rfc3339(self.asked_ms),
+            "run_at": self.run_at_ms.map(rfc3339),
+            "begun_at": self.begun_ms.map(rfc3339),
+            "finished_at": self.finished_ms.map(rfc3339),
+            "status": self.status,
+            "tasks": self.tasks,
+        })
+    }
+}
+
+/// How a tool's part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// It is to be done, or to be tried again.
+    Waiting,
+    /// The person is out, or was never in.
+    Done,
+    /// It is not going on by itself.
+    NeedsAttention,
+    /// An admin has done it by hand.
+    DoneByHand,
+    /// No longer wanted.
+    Cancelled,
+}
+
+impl TaskState {
+    /// Name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Done => "done",
+            Self::NeedsAttention => "needs_attention",
+            Self::DoneByHand => "done_by_hand",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether something still happens by itself.
+    pub fn is_open(self) -> bool {
+        self == Self::Waiting
+    }
+}
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Try {
+    /// Milliseconds since 1970.
+    pub begun_ms: i64,
+    /// Milliseconds since 1970.
+    pub ended_ms: i64,
+    /// What stood in the way; nothing when nothing did.
+    pub failure: Option<Failure>,
+}
+
+/// One tool's part of an offboarding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Never changes.
+    pub id: TaskId,
+    /// Of which offboarding.
+    pub offboarding: OffboardingId,
+    /// Who goes.
+    pub user: UserId,
+    /// From where.
+    pub connector: ConnectorId,
+    /// Name of the connector at that time.
+    pub name: Box<str>,
+    /// Its kind.
+    pub kind: Box<str>,
+    /// Goes ahead of the queue.
+    pub urgent: bool,
+    /// How it stands.
+    pub state: TaskState,
+    /// Tries that have ended; fences reports of a try that has been overtaken.
+    pub attempt: u32,
+    /// Not before this, in milliseconds since 1970.
+    pub not_before_ms: i64,
+    /// When the task was made.
+    pub created_ms: i64,
+    /// When it left `waiting`.
+    pub finished_ms: Option<i64>,
+    /// The account, once found.
+    pub matched: Option<Match>,
+    /// Steps with their best outcome so far, in the order they were first taken.
+    pub steps: Vec<Step>,
+    /// The latest tries, oldest first.
+    pub tries: Vec<Try>,
+    /// What an admin wrote who did it by hand.
+    pub note: Option<Box<str>>,
+}
+
+/// Tries that a task remembers.
+const TRIES: usize = 32;
+
+impl Task {
+    /// As the API shows it.
+    pub fn view(&self) -> Value {
+        json!({
+            "id": self.id,
+            "connector": { "id": self.connector, "kind": self.kind, "name": self.name },
+            "state": self.state,
+            "attempt": self.attempt,
+            "not_before": rfc3339(self.not_before_ms),
+            "created_at": rfc3339(self.created_ms),
+            "finished_at": self.finished_ms.map(rfc3339),
+            "matched": self.matched,
+            "steps": self.steps,
+            "tries": self.tries.iter().map(|one| json!({
+                "begun_at": rfc3339(one.begun_ms), "ended_at": rfc3339(one.ended_ms), "failure": one.failure,
+            })).collect::<Vec<_>>(),
+            "note": self.note,
+        })
+    }
+
+    /// Takes over what a try has come to so far; returns the steps that are new or stand otherwise than before.
+    /// A step that was done stays done when a later try finds it so already.
+    pub fn merge(&mut self, steps: &[Step]) -> Vec<Step> {
+        let mut changed = Vec::new();
+        for step in steps {
+            match self.steps.iter_mut().find(|known| known.name == step.name) {
+                Some(known) if known == step => {}
+                Some(known) if known.outcome == Outcome::Done && step.outcome == Outcome::Already => {}
+                Some(known) => {
+                    known.clone_from(step);
+                    changed.push(step.clone());
+                }
+                None => {
+                    self.steps.push(step.clone());
+                    changed.push(step.clone());
+                }
+            }
+        }
+        changed
+    }
+
+    /// Notes a try that has ended.
+    pub fn note_try(&mut self, one: Try) {
+        if self.tries.len() >= TRIES {
+            self.tries.remove(0);
+        }
+        self.tries.push(one);
+    }
+}
+
+/// What of a pass matters for the next: the failure that decides, if there is one. Credentials that are refused come
+/// first, because nothing else is worth trying; what a person must settle comes last, since the rest may still be done.
+pub fn verdict(steps: &[Step]) -> Option<&Failure> {
+    let failures = || {
+        steps.iter().filter_map(|step| match &step.outcome {
+            Outcome::Failed(failure) => Some(failure),
+            _ => None,
+        })
+    };
+    failures()
+        .find(|failure| matches!(failure, Failure::Auth { .. }))
+        .or_else(|| failures().find(|failure| failure.is_retryable()))
+        .or_else(|| failures().next())
+}
+
+const FIRST_WAIT_MS: i64 = 1_000;
+const LONGEST_WAIT_MS: i64 = 15 * 60 * 1_000;
+
+/// When to try again after `attempt` tries (1 is the first): full jitter over a doubling span, never before the time
+/// that the tool has named. `random` is drawn anew each time.
+pub fn next_try_ms(now_ms: i64, attempt: u32, failure: &Failure, random: u32) -> i64 {
+    let span = FIRST_WAIT_MS.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(LONGEST_WAIT_MS);
+    let jitter = span * i64::from(random) / i64::from(u32::MAX);
+    match failure {
+        Failure::RateLimited { until_ms: Some(until_ms) } => {
+            // A second of jitter keeps the tasks of one tool from coming back all at once.
+            (*until_ms).clamp(now_ms, now_ms + 24 * 3_600_000) + jitter % 1_000
+        }
+        Failure::RateLimited { until_ms: None } => now_ms + 60_000 + jitter,
+        _ => now_ms + jitter.max(100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(name: &str, outcome: Outcome) -> Step {
+        Step { name: name.into(), outcome, detail: None, undo: None }
+    }
+
+    #[test]
+    fn waits_longer_each_time_and_never_before_the_tool_allows() {
+        let transient = Failure::Transient { detail: String::new() };
+        for attempt in 1..40 {
+            let longest = next_try_ms(0, attempt, &transient, u32::MAX);
+            assert_eq!(longest, (1_000i64 << (attempt - 1).min(10)).min(LONGEST_WAIT_MS), "{attempt}");
+            assert_eq!(next_try_ms(0, attempt, &transient, 0), 100);
+        }
+        let named = Failure::RateLimited { until_ms: Some(50_000) };
+        for random in [0, u32::MAX / 2, u32::MAX] {
+            let at = next_try_ms(1_000, 1, &named, random);
+            assert!((50_000..51_000).contains(&at), "{at}");
+        }
+        assert_eq!(next_try_ms(60_000, 1, &named, 0), 60_000, "a time that is past is now");
+        assert!(next_try_ms(0, 1, &Failure::RateLimited { until_ms: None }, 0) >= 60_000);
+    }
+
+    #[test]
+    fn the_decisive_failure() {
+        let transient = Failure::Transient { detail: "502".into() };
+        let auth = Failure::Auth { detail: "401".into() };
+        let conflict = Failure::Conflict { detail: "owner".into() };
+        let steps = [
+            step("a", Outcome::Done),
+            step("b", Outcome::Failed(conflict.clone())),
+            step("c", Outcome::Failed(transient.clone())),
+        ];
+        assert_eq!(verdict(&steps), Some(&transient));
+        assert_eq!(verdict(&steps[..2]), Some(&conflict));
+        assert_eq!(
+            verdict(&[steps.to_vec(), vec![step("d", Outcome::Failed(auth.clone()))]].concat()),
+            Some(&auth)
+        );
+        assert_eq!(verdict(&steps[..1]), None);
+    }
+}

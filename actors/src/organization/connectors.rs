@@ -1,0 +1,75 @@
+//! Commands on connected tools.
+//!
+//! 1. No two connected tools have the same name.
+//! 2. Setting a tool ends its pause: whoever changes the settings has mended them.
+//! 3. What was still to be done at a tool that is disconnected is cancelled, and visible as such.
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    decide::{Decision, not_found},
+    message::{Answer, OrganizationError},
+    offboarding,
+    state::Snapshot,
+};
+use crate::domain::{
+    audit::Draft,
+    caller::Stamp,
+    change::Change,
+    connector::Connector,
+    id::ConnectorId,
+    offboarding::{Task, TaskState},
+};
+
+type Decided = Result<Decision, OrganizationError>;
+
+pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>) -> Decided {
+    let name = connector.name.to_lowercase();
+    if state.connectors().any(|other| other.id != connector.id && other.name.to_lowercase() == name) {
+        return Err(OrganizationError::Conflict(format!("Another tool is called {}.", connector.name))); // (1)
+    }
+    let old = state.connector(connector.id);
+    let new = Connector { paused: None, ..(**connector).clone() }; // (2)
+    let action = if old.is_some() { "connector.change" } else { "connector.add" };
+    Ok(Decision {
+        drafts: vec![draft(action, &new, old.map(|old| old.view()), new.view())],
+        changes: vec![Change::Connector(Arc::new(new))],
+        answer: Answer::Connector(connector.id),
+    })
+}
+
+pub(super) fn remove(state: &Snapshot, id: ConnectorId, stamp: Stamp) -> Decided {
+    let old = state.connector(id).ok_or_else(|| not_found("Connector", id))?;
+    let gone = Connector { removed: true, sealed: None, ..(**old).clone() };
+    let mut decision = Decision {
+        drafts: vec![draft("connector.remove", old, Some(old.view()), Value::Null)],
+        changes: vec![Change::Connector(Arc::new(gone))],
+        answer: Answer::Connector(id),
+    };
+    let waiting: Vec<_> = state.tasks().filter(|task| task.connector == id).cloned().collect();
+    for task in waiting {
+        let cancelled =
+            Task { state: TaskState::Cancelled, finished_ms: Some(stamp.at_ms), ..(*task).clone() };
+        offboarding::settle(state, &mut decision, cancelled, stamp); // (3)
+    }
+    Ok(decision)
+}
+
+/// The tool no longer takes its credentials: it is not used until someone mends them.
+pub(super) fn pause(decision: &mut Decision, old: &Arc<Connector>, reason: &str, stamp: Stamp) {
+    let paused = crate::domain::connector::Paused { reason: reason.into(), since_ms: stamp.at_ms };
+    let new = Connector { paused: Some(paused), ..(**old).clone() };
+    decision.drafts.push(draft("connector.change", &new, Some(old.view()), new.view()));
+    decision.changes.push(Change::Connector(Arc::new(new)));
+}
+
+fn draft(action: &'static str, connector: &Connector, before: Option<Value>, after: Value) -> Draft {
+    Draft {
+        action,
+        resource_type: "Connector",
+        resource_id: connector.id.to_string(),
+        before: before.unwrap_or_default(),
+        after,
+    }
+}

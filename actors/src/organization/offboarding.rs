@@ -1,0 +1,383 @@
+//! Commands on offboardings, and what follows from anyone's losing access.
+//!
+//! 1. Whoever loses access, by whichever command, loses every session and is removed from every connected tool, in the
+//!    same unit. No command can forget it, because it is seen to where all of them end.
+//! 2. Whoever gets access back is no longer removed from where it has not happened yet; nothing is granted anywhere.
+//! 3. A person has at most one offboarding that is not finished; a scheduled one is overtaken by one that begins.
+//! 4. A report counts for the try it belongs to, once.
+//! 5. An offboarding is done when no tool's part is left; when none goes on by itself, it needs attention.
+//! 6. Refused credentials pause the tool: its tasks wait, and nobody is locked out by trying on.
+//! 7. A day after it began a task is not tried again by itself.
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    connectors,
+    decide::{Decision, not_found},
+    message::{Answer, Command, OffboardOptions, OrganizationError, Report},
+    sessions,
+    state::Snapshot,
+    users,
+};
+use crate::{
+    connector::pass::{Failure, Match, Step},
+    domain::{
+        audit::Draft,
+        caller::{Authority, Caller, Stamp},
+        change::Change,
+        id::{OffboardingId, TaskId, UserId},
+        offboarding::{Cause, Offboarding, Status, Task, TaskState, verdict},
+        session::{Ending, Person},
+        user::User,
+    },
+};
+
+type Decided = Result<Decision, OrganizationError>;
+
+/// (7)
+const GIVE_UP_MS: i64 = 24 * 3_600_000;
+
+/// What follows from who has access after a command (1) (2).
+pub(super) fn follow(
+    state: &Snapshot,
+    decision: &mut Decision,
+    command: &Command,
+    caller: &Caller,
+    stamp: Stamp,
+) {
+    let users = decision.changes.iter().filter_map(|change| match change {
+        Change::User(user) => Some(user.clone()),
+        _ => None,
+    });
+    for user in users.collect::<Vec<_>>() {
+        let had_access = state.user(user.id).is_some_and(|old| old.active);
+        match (had_access, user.active && !user.deleted) {
+            (true, false) => {
+                sessions::end_every(state, decision, Person::User(user.id), Ending::Deactivated, stamp); // (1)
+                let begun = match command {
+                    Command::BeginScheduled { id } => state.offboarding(*id),
+                    _ => None,
+                };
+                let nothing = OffboardOptions::default();
+                let options = match command {
+                    Command::Offboard { options, .. } => options,
+                    _ => &nothing,
+                };
+                let fresh = || fresh(&user, cause(command, caller), options, caller, stamp);
+                begin(state, decision, begun.map_or_else(fresh, |begun| (**begun).clone()), stamp);
+            }
+            (false, true) => cancel_of(state, decision, user.id, stamp), // (2)
+            _ => {}
+        }
+    }
+}
+
+fn cause(command: &Command, caller: &Caller) -> Cause {
+    match command {
+        Command::LogOut { .. } => Cause::UniversalLogout,
+        Command::TakeEvent { .. } => Cause::SecurityEvent,
+        Command::DeleteUser { .. } => Cause::ScimDelete,
+        Command::Offboard { .. } if caller.authority == Authority::Operator => Cause::CommandLine,
+        Command::Offboard { .. } => Cause::Console,
+        Command::BeginScheduled { .. } => Cause::Scheduled,
+        _ => Cause::ScimDeactivate,
+    }
+}
+
+fn fresh(user: &User, cause: Cause, options: &OffboardOptions, caller: &Caller, stamp: Stamp) -> Offboarding {
+    Offboarding {
+        id: OffboardingId(numbered(stamp, 1)),
+        user: user.id,
+        user_name: user.user_name.clone(),
+        cause,
+        reason: options.reason.clone(),
+        ticket: options.ticket.clone(),
+        asked_by: caller.actor.label.as_str().into(),
+        asked_ms: stamp.at_ms,
+        run_at_ms: options.run_at_ms.filter(|at_ms| *at_ms > stamp.at_ms),
+        begun_ms: None,
+        finished_ms: None,
+        status: Status::Scheduled,
+        tasks: 0,
+    }
+}
+
+/// Ids of what a command makes besides its main thing.
+fn numbered(stamp: Stamp, number: u128) -> Uuid {
+    Uuid::from_u128(stamp.new_id.as_u128().wrapping_add(number))
+}
+
+/// Begins an offboarding: a task for each connected tool. Other unfinished ones of the person are overtaken (3).
+fn begin(state: &Snapshot, decision: &mut Decision, offboarding: Offboarding, stamp: Stamp) {
+    let (id, user) = (offboarding.id, offboarding.user);
+    for other in unfinished(state, user).filter(|other| other.id != id) {
+        close(state, decision, other, stamp); // (3)
+    }
+    let tasks: Vec<_> = state
+        .connectors()
+        .enumerate()
+        .map(|(number, connector)| Task {
+            id: TaskId(numbered(stamp, 2 + number as u128)),
+            offboarding: id,
+            user,
+            connector: connector.id,
+            name: connector.name.clone(),
+            kind: connector.kind.clone(),
+            urgent: offboarding.cause.is_urgent(),
+            state: TaskState::Waiting,
+            attempt: 0,
+            not_before_ms: stamp.at_ms,
+            created_ms: stamp.at_ms,
+            finished_ms: None,
+            matched: None,
+            steps: Vec::new(),
+            tries: Vec::new(),
+            note: None,
+        })
+        .collect();
+    let is_done = tasks.is_empty();
+    let begun = Offboarding {
+        begun_ms: Some(stamp.at_ms),
+        finished_ms: is_done.then_some(stamp.at_ms),
+        status: if is_done { Status::Done } else { Status::Running }, // (5)
+        tasks: tasks.len() as u32,
+        ..offboarding
+    };
+    decision.drafts.push(draft("offboarding.start", &begun, Value::Null));
+    decision.changes.push(Change::Offboarding(Arc::new(begun)));
+    decision.changes.extend(tasks.into_iter().map(|task| Change::Task(Arc::new(task))));
+}
+
+fn unfinished(state: &Snapshot, user: UserId) -> impl Iterator<Item = &Arc<Offboarding>> {
+    state.offboardings().filter(move |one| one.user == user)
+}
+
+pub(super) fn offboard(
+    state: &Snapshot,
+    id: UserId,
+    options: &OffboardOptions,
+    caller: &Caller,
+    stamp: Stamp,
+) -> Decided {
+    let user = state.user_even_deleted(id).ok_or_else(|| not_found("User", id))?;
+    let offboarding = OffboardingId(numbered(stamp, 1));
+    if let Some(running) = unfinished(state, id).find(|one| one.status != Status::Scheduled) {
+        let text = format!("{} is being offboarded already ({}).", user.user_name, running.id);
+        return Err(OrganizationError::Conflict(text)); // (3)
+    }
+    let is_last_admin =
+        user.active && user.roles.contains(crate::domain::role::Role::Admin) && !state.has_admin_besides(id);
+    if is_last_admin {
+        return Err(OrganizationError::Conflict(
+            "This is the last admin: make someone else an admin first.".into(),
+        ));
+    }
+    let answer = Answer::Offboarding(offboarding);
+    let new = fresh(
+        user,
+        cause(&Command::Offboard { id, options: Arc::default() }, caller),
+        options,
+        caller,
+        stamp,
+    );
+    let mut decision = Decision::nothing(answer);
+    if new.run_at_ms.is_some() {
+        for other in unfinished(state, id) {
+            close(state, &mut decision, other, stamp); // (3)
+        }
+        decision.drafts.push(draft("offboarding.schedule", &new, Value::Null));
+        decision.changes.push(Change::Offboarding(Arc::new(new)));
+    } else if user.active && !user.deleted {
+        decision = Decision { answer, ..users::deactivate(user, stamp)? };
+    } else {
+        begin(state, &mut decision, new, stamp);
+    }
+    Ok(decision)
+}
+
+pub(super) fn begin_scheduled(state: &Snapshot, id: OffboardingId, caller: &Caller, stamp: Stamp) -> Decided {
+    let answer = Answer::Offboarding(id);
+    let due = state.offboarding(id).filter(|one| {
+        one.status == Status::Scheduled && one.run_at_ms.is_none_or(|at_ms| at_ms <= stamp.at_ms)
+    });
+    let Some(due) = due else { return Ok(Decision::nothing(answer)) };
+    debug_assert!(caller.authority == Authority::System);
+    let Some(user) = state.user_even_deleted(due.user) else { return Ok(Decision::nothing(answer)) };
+    if user.active && !user.deleted {
+        return Ok(Decision { answer, ..users::deactivate(user, stamp)? });
+    }
+    let mut decision = Decision::nothing(answer);
+    begin(state, &mut decision, (**due).clone(), stamp);
+    Ok(decision)
+}
+
+pub(super) fn cancel(state: &Snapshot, id: OffboardingId, stamp: Stamp) -> Decided {
+    let offboarding = state.offboarding(id).ok_or_else(|| not_found("Offboarding", id))?;
+    let mut decision = Decision::nothing(Answer::Offboarding(id));
+    close(state, &mut decision, offboarding, stamp);
+    Ok(decision)
+}
+
+/// (2)
+fn cancel_of(state: &Snapshot, decision: &mut Decision, user: UserId, stamp: Stamp) {
+    for offboarding in unfinished(state, user) {
+        close(state, decision, offboarding, stamp);
+    }
+}
+
+/// Ends an offboarding before it is done.
+fn close(state: &Snapshot, decision: &mut Decision, old: &Arc<Offboarding>, stamp: Stamp) {
+    for task in state.tasks().filter(|task| task.offboarding == old.id) {
+        let cancelled =
+            Task { state: TaskState::Cancelled, finished_ms: Some(stamp.at_ms), ..(**task).clone() };
+        decision.changes.push(Change::Task(Arc::new(cancelled)));
+    }
+    let new = Offboarding { status: Status::Cancelled, finished_ms: Some(stamp.at_ms), ..(**old).clone() };
+    decision.drafts.push(draft("offboarding.cancel", &new, old.view()));
+    decision.changes.push(Change::Offboarding(Arc::new(new)));
+}
+
+pub(super) fn retry(
+    state: &Snapshot,
+    id: OffboardingId,
+    only: Option<TaskId>,
+    account: Option<&Match>,
+    stamp: Stamp,
+) -> Decided {
+    let mut decision = Decision::nothing(Answer::Offboarding(id));
+    let tasks =
+        state.tasks().filter(|task| task.offboarding == id && only.is_none_or(|only| only == task.id));
+    let tasks: Vec<_> = tasks.cloned().collect();
+    if tasks.is_empty() {
+        return Err(not_found("Offboarding", id));
+    }
+    for task in tasks {
+        let again = Task {
+            state: TaskState::Waiting,
+            not_before_ms: stamp.at_ms,
+            created_ms: stamp.at_ms,
+            matched: account.cloned().or_else(|| task.matched.clone()),
+            ..(*task).clone()
+        };
+        let after = json!({ "task": task.id, "connector": task.name, "account": account });
+        decision.drafts.push(noted("deprovision.retry", &task, after));
+        settle(state, &mut decision, again, stamp);
+    }
+    Ok(decision)
+}
+
+pub(super) fn mark_done(state: &Snapshot, id: TaskId, note: &str, stamp: Stamp) -> Decided {
+    let task = state.task(id).ok_or_else(|| not_found("Task", id))?;
+    let done = Task {
+        state: TaskState::DoneByHand,
+        note: Some(note.into()),
+        finished_ms: Some(stamp.at_ms),
+        ..(**task).clone()
+    };
+    let mut decision = Decision::nothing(Answer::Offboarding(task.offboarding));
+    let after = json!({ "task": id, "connector": task.name, "note": note });
+    decision.drafts.push(noted("deprovision.done_by_hand", task, after));
+    settle(state, &mut decision, done, stamp);
+    Ok(decision)
+}
+
+pub(super) fn report(state: &Snapshot, report: &Report, stamp: Stamp) -> Decided {
+    let mut decision = Decision::nothing(Answer::Noted);
+    let known = state.task(report.task).filter(|task| task.state.is_open() && task.attempt == report.attempt);
+    let Some(known) = known else { return Ok(decision) }; // (4)
+    let mut task = (**known).clone();
+    if let Some(found) = &report.matched {
+        task.matched = Some(found.clone());
+    }
+    let changed = task.merge(&report.steps);
+    decision.drafts.extend(changed.iter().map(|step| step_draft(&task, step)));
+    if let Some((one, next_ms)) = &report.ended {
+        task.attempt += 1; // (4)
+        task.note_try(one.clone());
+        let failure = verdict(&report.steps);
+        let is_old = stamp.at_ms - task.created_ms > GIVE_UP_MS;
+        match failure {
+            None => finish(&mut task, TaskState::Done, stamp),
+            Some(Failure::Auth { detail }) => {
+                task.not_before_ms = stamp.at_ms;
+                if let Some(connector) = state.connector(task.connector).filter(|one| one.paused.is_none()) {
+                    connectors::pause(&mut decision, connector, detail, stamp); // (6)
+                }
+            }
+            Some(failure) if failure.is_retryable() && !is_old => task.not_before_ms = *next_ms, // (7)
+            Some(_) => finish(&mut task, TaskState::NeedsAttention, stamp),
+        }
+        settle(state, &mut decision, task, stamp);
+    } else if task != **known {
+        decision.changes.push(Change::Task(Arc::new(task)));
+    }
+    Ok(decision)
+}
+
+fn finish(task: &mut Task, state: TaskState, stamp: Stamp) {
+    task.state = state;
+    task.finished_ms = Some(stamp.at_ms);
+}
+
+/// Writes a task that stands otherwise than before, and what that makes of its offboarding (5).
+pub(super) fn settle(state: &Snapshot, decision: &mut Decision, task: Task, stamp: Stamp) {
+    let id = task.offboarding;
+    decision.changes.push(Change::Task(Arc::new(task)));
+    let Some(old) = state.offboarding(id) else { return };
+    // The latest word on each task: what this decision says, else what stands.
+    let said = |id: TaskId| {
+        decision.changes.iter().rev().find_map(|change| match change {
+            Change::Task(task) if task.id == id => Some(task.state),
+            _ => None,
+        })
+    };
+    let of_it = state.tasks().filter(|task| task.offboarding == id);
+    let states: Vec<_> = of_it.map(|task| said(task.id).unwrap_or(task.state)).collect();
+    let status = if states.iter().any(|state| state.is_open()) {
+        Status::Running
+    } else if states.contains(&TaskState::NeedsAttention) {
+        Status::NeedsAttention
+    } else {
+        Status::Done
+    };
+    let before = decision.changes.iter().rev().find_map(|change| match change {
+        Change::Offboarding(said) if said.id == id => Some(said.status),
+        _ => None,
+    });
+    if status == before.unwrap_or(old.status) {
+        return;
+    }
+    let finished_ms = (status != Status::Running).then_some(stamp.at_ms);
+    let new = Offboarding { status, finished_ms, ..(**old).clone() };
+    if finished_ms.is_some() {
+        decision.drafts.push(draft("offboarding.finish", &new, old.view()));
+    }
+    decision.changes.push(Change::Offboarding(Arc::new(new)));
+}
+
+fn draft(action: &'static str, offboarding: &Offboarding, before: Value) -> Draft {
+    Draft {
+        action,
+        resource_type: "Offboarding",
+        resource_id: offboarding.id.to_string(),
+        before,
+        after: offboarding.view(),
+    }
+}
+
+fn step_draft(task: &Task, step: &Step) -> Draft {
+    let after = json!({
+        "offboarding": task.offboarding,
+        "connector": { "id": task.connector, "kind": task.kind, "name": task.name },
+        "account": task.matched,
+        "attempt": task.attempt + 1,
+        "step": step,
+    });
+    noted("deprovision.step", task, after)
+}
+
+fn noted(action: &'static str, task: &Task, after: Value) -> Draft {
+    Draft { action, resource_type: "User", resource_id: task.user.to_string(), before: Value::Null, after }
+}

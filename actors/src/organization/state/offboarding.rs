@@ -1,0 +1,63 @@
+//! What a snapshot says about Okta, connected tools and unfinished offboardings.
+use std::sync::Arc;
+
+use super::Snapshot;
+use crate::domain::{
+    connector::Connector,
+    id::{ConnectorId, OffboardingId, TaskId, UserId},
+    offboarding::{Offboarding, Task},
+    okta::{Identity, OktaConnection, UsedToken},
+    user::User,
+};
+
+impl Snapshot {
+    /// The connection to Okta.
+    pub fn okta(&self) -> Option<&Arc<OktaConnection>> {
+        self.okta.as_ref()
+    }
+
+    /// The user that an identity is linked to, unless deleted.
+    pub fn user_by_identity(&self, identity: &Identity) -> Option<&Arc<User>> {
+        self.identities.get(identity).and_then(|id| self.user(*id))
+    }
+
+    /// Whether a token has been used.
+    pub fn is_used(&self, token: &UsedToken) -> bool {
+        self.used.contains(token)
+    }
+
+    /// A user, also a deleted one.
+    pub fn user_even_deleted(&self, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(id)
+    }
+
+    /// A connected tool.
+    pub fn connector(&self, id: ConnectorId) -> Option<&Arc<Connector>> {
+        self.connectors.get(&id)
+    }
+
+    /// Connected tools in the order they were connected.
+    pub fn connectors(&self) -> impl Iterator<Item = &Arc<Connector>> {
+        self.connectors.values()
+    }
+
+    /// An unfinished offboarding.
+    pub fn offboarding(&self, id: OffboardingId) -> Option<&Arc<Offboarding>> {
+        self.offboardings.get(&id)
+    }
+
+    /// Unfinished offboardings, oldest first.
+    pub fn offboardings(&self) -> impl Iterator<Item = &Arc<Offboarding>> {
+        self.offboardings.values()
+    }
+
+    /// An unfinished part of an offboarding.
+    pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
+        self.tasks.get(&id)
+    }
+
+    /// Unfinished parts of offboardings, oldest first.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.tasks.values()
+    }
+}

@@ -1,0 +1,18 @@
+//! `/api/v1/sso/okta`: what Okta itself sends.
+use std::sync::Arc;
+
+use warp::reply::Response;
+
+mod security_events;
+mod universal_logout;
+
+use super::{Incoming, reply};
+use crate::app::App;
+
+pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
+    match segments {
+        ["universal-logout"] => universal_logout::answer(app, incoming).await,
+        ["security-events"] => security_events::answer(app, incoming).await,
+        _ => reply::problem(http::StatusCode::NOT_FOUND, "There is nothing at this address."),
+    }
+}

@@ -1,0 +1,153 @@
+//! `POST /api/v1/sso/okta/security-events`: security event tokens, pushed (RFC 8935).
+//!
+//! 1. A token that was taken before is answered like the first one (§2).
+//! 2. A refusal is 400 with `err` and `description` (§2.4); 503 when it may be sent again.
+use std::{sync::Arc, time::Duration};
+
+use ceven_actors::{
+    domain::{
+        caller::{Actor, Authority, Caller},
+        id::OrganizationId,
+        okta::{OktaConnection, UsedToken},
+    },
+    organization::message::{Answer, Command, OrganizationError, Verdict},
+    protocol::{
+        jose::{self, Jws},
+        security_event::{self, Expected, SetError},
+    },
+};
+use http::{HeaderValue, Method, StatusCode, header};
+use serde_json::json;
+use warp::reply::Response;
+
+use super::universal_logout::SKEW_SECS;
+use crate::{
+    app::App,
+    http::{Incoming, body::read_text, reply},
+};
+
+/// Path below the public URL, and Ceven's name as an audience.
+pub const PATH: &str = "/api/v1/sso/okta/security-events";
+const MEDIA_TYPE: &str = "application/secevent+jwt";
+/// Bad tokens are remembered for a day at least, which is longer than any transmitter tries again.
+const REMEMBERED_MS: i64 = 24 * 3_600_000;
+
+enum Refusal {
+    Set(SetError),
+    Status(StatusCode, &'static str),
+}
+
+impl From<SetError> for Refusal {
+    fn from(error: SetError) -> Self {
+        Self::Set(error)
+    }
+}
+
+const AWAY: Refusal = Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
+
+pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
+    if incoming.method != Method::POST {
+        return reply::failure(&reply::Failure::MethodNotAllowed("POST"));
+    }
+    let (ip, now_ms) = (incoming.client_ip, app.clock.now_ms());
+    if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, now_ms) {
+        return reply::failure(&reply::Failure::Limited { wait_ms });
+    }
+    match take(app, incoming).await {
+        Ok(()) => {
+            let mut response = Response::new(String::new().into());
+            *response.status_mut() = StatusCode::ACCEPTED;
+            response
+        }
+        Err(Refusal::Set(error)) => {
+            app.bad_tokens.count_address(ip, now_ms);
+            tracing::info!(%ip, %error, "a security event was refused");
+            let body = json!({ "err": error.code, "description": error.description });
+            let mut response = reply::json(StatusCode::BAD_REQUEST, &body);
+            response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
+            response
+        }
+        Err(Refusal::Status(status, detail)) => {
+            let mut response = reply::problem(status, detail);
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            response
+        }
+    }
+}
+
+async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
+    let (ip, timeout) = (incoming.client_ip, Duration::from_millis(app.settings.server.body_read_timeout_ms));
+    let text = read_text(&incoming.headers, incoming.body, MEDIA_TYPE, jose::MAX_BYTES, timeout).await;
+    let text = text.map_err(|error| {
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+        Refusal::Status(status, "The body must be one token, application/secevent+jwt.")
+    })?;
+    let jws = Jws::parse(text.trim()).map_err(SetError::from)?;
+    jws.require_type(security_event::TOKEN_TYPE).map_err(SetError::from)?;
+    let now_ms = app.clock.now_ms();
+    // The token names no client, so each organization of this tenant may be meant; the audience tells them apart.
+    let mut last = SetError::new("invalid_issuer", "No organization is connected to this issuer.");
+    for (organization, okta) in connections(app, &jws).await? {
+        let keys = app.keys.fitting(&okta.metadata.jwks_uri, &jws).await.map_err(|_| AWAY)?;
+        keys.verify(&jws).map_err(SetError::from)?;
+        let own = format!("{}{PATH}", app.public_url);
+        let mut audiences = vec![own.as_str()];
+        audiences.extend(okta.stream.iter().flat_map(|stream| stream.audiences.iter().map(String::as_str)));
+        let expected = Expected {
+            issuer: okta.issuer(),
+            audiences: &audiences,
+            now_secs: now_ms / 1_000,
+            skew_secs: SKEW_SECS,
+        };
+        match security_event::read(&jws, &expected) {
+            Err(error) => last = error,
+            Ok(event) => {
+                let used = UsedToken::new(
+                    "security event",
+                    okta.issuer(),
+                    &event.jti,
+                    now_ms + REMEMBERED_MS,
+                    now_ms,
+                );
+                let command = Command::TakeEvent { event: Arc::new(event), used };
+                let caller = Caller {
+                    actor: Actor {
+                        kind: "okta",
+                        id: okta.client_id.clone(),
+                        label: okta.issuer().to_owned(),
+                    },
+                    authority: Authority::Okta(okta.fingerprint()),
+                    ip: Some(ip),
+                    request_id: app.clock.new_id().to_string(),
+                };
+                match app.execute(organization, command, caller).await {
+                    Ok(executed) if executed.answer == Answer::Judged(Verdict::WrongState) => {
+                        last = SetError::new("invalid_state", "This is not the state that was asked for.");
+                    }
+                    Ok(_) => return Ok(()),
+                    Err(OrganizationError::Forbidden) => {}
+                    Err(_) => return Err(AWAY),
+                }
+            }
+        }
+    }
+    Err(last.into())
+}
+
+/// Organizations that one tenant may send to, at most.
+const ORGANIZATIONS: u64 = 16;
+
+async fn connections(app: &App, jws: &Jws) -> Result<Vec<(OrganizationId, Arc<OktaConnection>)>, Refusal> {
+    let issuer = jws.text("iss").unwrap_or_default();
+    let owners = app.store.okta_owners(issuer, ORGANIZATIONS).await.map_err(|_| AWAY)?;
+    let mut connections = Vec::new();
+    for organization in owners {
+        let snapshot = app.fresh(organization).await.map_err(|_| AWAY)?;
+        connections.extend(
+            snapshot.okta().filter(|okta| okta.issuer() == issuer).map(|okta| (organization, okta.clone())),
+        );
+    }
+    Ok(connections)
+}

@@ -1,0 +1,234 @@
+//! `POST /api/v1/sso/okta/universal-logout`: Global Token Revocation as Okta sends it.
+//!
+//! 1. Who asks is judged before what is asked: until the token has been verified nothing of the body is looked at.
+//! 2. The organization is found by issuer and client id together, since two may share one tenant; whoever is not
+//!    connected leads to no outgoing request.
+//! 3. Refusals of tokens all look the same.
+//! 4. Addresses that send bad tokens are slowed down; those that send good ones are not counted.
+//! 5. Of several copies of a token one goes on; a command that came to nothing gives the claim back.
+use std::{sync::Arc, time::Duration};
+
+use ceven_actors::{
+    domain::{
+        caller::{Actor, Authority, Caller},
+        id::OrganizationId,
+        okta::{OktaConnection, UsedToken},
+    },
+    organization::message::{Answer, Command, OrganizationError, Verdict},
+    protocol::{
+        jose::Jws,
+        revocation::{self, Expected, Subject},
+        scim::ScimError,
+        secret,
+    },
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+use warp::reply::Response;
+
+use crate::{
+    app::App,
+    http::{Incoming, body::read_json, reply, scim::log::Answered},
+};
+
+/// Path below the public URL: what the token's audience must be.
+pub const PATH: &str = "/api/v1/sso/okta/universal-logout";
+const BODY_BYTES: usize = 16 * 1_024;
+/// Clocks may differ by five minutes either way.
+pub(super) const SKEW_SECS: i64 = 300;
+
+/// What a request comes to, for the answer and for the log.
+struct Outcome {
+    status: StatusCode,
+    /// For the log only.
+    reason: String,
+}
+
+impl Outcome {
+    fn new(status: StatusCode, reason: impl ToString) -> Self {
+        Self { status, reason: reason.to_string() }
+    }
+
+    fn refused(reason: impl ToString) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, reason)
+    }
+
+    fn away() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not available")
+    }
+}
+
+/// A request that Okta has signed.
+struct Signed {
+    organization: OrganizationId,
+    okta: Arc<OktaConnection>,
+    used: UsedToken,
+}
+
+pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
+    let (begun, at_ms) = (std::time::Instant::now(), app.clock.now_ms());
+    if incoming.method != Method::POST {
+        return reply::failure(&reply::Failure::MethodNotAllowed("POST"));
+    }
+    let ip = incoming.client_ip;
+    if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, at_ms) {
+        return reply::failure(&reply::Failure::Limited { wait_ms }); // (4)
+    }
+    let request_id = app.clock.new_id().to_string();
+    let mut organization = None;
+    let outcome = obey(app, incoming, &request_id, &mut organization).await.unwrap_or_else(|outcome| outcome);
+    if outcome.status == StatusCode::UNAUTHORIZED {
+        app.bad_tokens.count_address(ip, at_ms); // (4)
+        tracing::info!(%ip, request_id, reason = outcome.reason, "a logout token was refused");
+    }
+    if let Some(organization) = organization {
+        let answered = Answered {
+            right: Some((organization, None)),
+            at_ms,
+            ip,
+            user_agent: String::new(),
+            method: Method::POST,
+            path: PATH.trim_start_matches('/').to_owned(),
+            status: outcome.status.as_u16(),
+            detail: Some(outcome.reason),
+            request_id,
+            duration: begun.elapsed(),
+        };
+        app.scim_log.note(answered);
+    }
+    respond(outcome.status)
+}
+
+/// (3) Okta looks at the status only.
+fn respond(status: StatusCode) -> Response {
+    if status == StatusCode::NO_CONTENT {
+        return reply::no_content();
+    }
+    let detail = match status.as_u16() {
+        401 => "The token was not accepted.",
+        403 => "Universal Logout is switched off.",
+        404 => "The user was not found.",
+        422 => "The user could not be logged out.",
+        503 => "The service is not available at the moment; try again.",
+        _ => "The request could not be understood.",
+    };
+    let mut response = reply::problem(status, detail);
+    let extra = match status.as_u16() {
+        401 => Some((header::WWW_AUTHENTICATE, "Bearer")),
+        429 | 503 => Some((header::RETRY_AFTER, "5")),
+        _ => None,
+    };
+    if let Some((name, value)) = extra {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn obey(
+    app: &Arc<App>,
+    incoming: Incoming,
+    request_id: &str,
+    organization: &mut Option<OrganizationId>,
+) -> Result<Outcome, Outcome> {
+    let signed = authenticate(app, &incoming.headers, organization).await?; // (1)
+    let caller = Caller {
+        actor: Actor {
+            kind: "okta",
+            id: signed.okta.client_id.clone(),
+            label: signed.okta.issuer().to_owned(),
+        },
+        authority: Authority::Okta(signed.okta.fingerprint()),
+        ip: Some(incoming.client_ip),
+        request_id: request_id.to_owned(),
+    };
+    let subject = subject(app, incoming).await?;
+    let reason = subject.as_ref().err().copied();
+    let used = signed.used;
+    if !app.revocations.claim(used).await {
+        return Err(Outcome::refused("replay")); // (5)
+    }
+    let command = Command::LogOut { subject: subject.ok(), used };
+    let executed = app.execute(signed.organization, command, caller).await;
+    match executed {
+        Ok(executed) => Ok(judged(executed.answer, reason)),
+        Err(OrganizationError::Replayed) => Err(Outcome::refused("replay")),
+        Err(error) => {
+            app.revocations.release(used); // (5)
+            Err(match error {
+                OrganizationError::Forbidden => Outcome::refused("the connection to Okta has changed"),
+                OrganizationError::Busy => Outcome::new(StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+                _ => Outcome::away(),
+            })
+        }
+    }
+}
+
+fn judged(answer: Answer, reason: Option<&'static str>) -> Outcome {
+    let Answer::Judged(verdict) = answer else { return Outcome::away() };
+    let (status, text) = match verdict {
+        Verdict::Ended => (204, "accepted"),
+        Verdict::Already | Verdict::Nothing => (204, "accepted: access had ended already"),
+        Verdict::Unknown => (404, "unknown subject"),
+        Verdict::Ambiguous => (422, "several users fit the subject"),
+        Verdict::Malformed | Verdict::WrongState => {
+            (400, reason.unwrap_or("the subject is of another issuer"))
+        }
+        Verdict::SwitchedOff => (403, "Universal Logout is switched off"),
+    };
+    Outcome::new(StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT), text)
+}
+
+async fn authenticate(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    known: &mut Option<OrganizationId>,
+) -> Result<Signed, Outcome> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.map(secret::from_header).ok_or_else(|| Outcome::refused("no token"))?;
+    let jws = Jws::parse(token).map_err(Outcome::refused)?;
+    jws.require_type(revocation::TOKEN_TYPE).map_err(Outcome::refused)?;
+    let (organization, okta) = connection(app, &jws).await?;
+    *known = Some(organization);
+    let keys = app.keys.fitting(&okta.metadata.jwks_uri, &jws).await.map_err(|_| Outcome::away())?;
+    keys.verify(&jws).map_err(Outcome::refused)?;
+    let now_ms = app.clock.now_ms();
+    let expected = Expected {
+        issuer: okta.issuer(),
+        client_id: &okta.client_id,
+        audience: &format!("{}{PATH}", app.public_url),
+        now_secs: now_ms / 1_000,
+        skew_secs: SKEW_SECS,
+    };
+    let verified = revocation::verify(&jws, &expected).map_err(Outcome::refused)?;
+    let until_ms = verified.remember_until_secs.saturating_mul(1_000);
+    let used = UsedToken::new("universal logout", okta.issuer(), &verified.jti, until_ms, now_ms);
+    Ok(Signed { organization, okta, used })
+}
+
+/// (2)
+async fn connection(app: &App, jws: &Jws) -> Result<(OrganizationId, Arc<OktaConnection>), Outcome> {
+    let unknown = || Outcome::refused("no organization is connected to this issuer with this client id");
+    let (issuer, client_id) = jws.text("iss").zip(jws.text("sub")).ok_or_else(unknown)?;
+    let owner = app.store.okta_owner(issuer, client_id).await.map_err(|_| Outcome::away())?;
+    let organization = owner.ok_or_else(unknown)?;
+    let snapshot = app.fresh(organization).await.map_err(|_| Outcome::away())?;
+    let okta = snapshot.okta().filter(|okta| okta.issuer() == issuer && okta.client_id == client_id);
+    Ok((organization, okta.ok_or_else(unknown)?.clone()))
+}
+
+/// Whom it is about. What cannot be read for its size, type or time is refused before the token is used up.
+async fn subject(app: &App, incoming: Incoming) -> Result<Result<Subject, &'static str>, Outcome> {
+    if !incoming.headers.contains_key(header::CONTENT_TYPE) {
+        return Err(Outcome::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "no media type"));
+    }
+    let timeout = Duration::from_millis(app.settings.server.body_read_timeout_ms);
+    match read_json(&incoming.headers, incoming.body, BODY_BYTES, timeout).await {
+        Ok(Value::Object(body)) => Ok(Subject::of_request(&body)),
+        Ok(_) => Ok(Err("The body must be an object.")),
+        Err(ScimError { status: 400, .. }) => Ok(Err("The body is no readable JSON.")),
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+            Err(Outcome::new(status, error.detail))
+        }
+    }
+}

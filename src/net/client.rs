@@ -1,0 +1,179 @@
+//! Requests to others, with everything that keeps them from harm.
+//!
+//! 1. Only addresses that the guard admits, after resolution: a name that points inward gets nowhere.
+//! 2. Without TLS only to addresses that the operator has named.
+//! 3. No redirects: a secret is never carried on to another host.
+//! 4. A time to connect, a time for everything, and a size.
+//! 5. No proxy from the environment, unless the operator runs one as the machine's gateway.
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use ceven_actors::{
+    clock::Clock,
+    connector::wire::{Answer, Body, Method, Request, Response, SendError},
+    ports::{BoxFuture, Outbound},
+};
+use futures_util::StreamExt as _;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::address::Guard;
+
+/// How long, how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// To connect.
+    pub connect: Duration,
+    /// From the first byte sent to the last byte read.
+    pub total: Duration,
+    /// Bytes of an answer.
+    pub answer_bytes: usize,
+}
+
+/// The client of this process.
+pub struct Client {
+    http: reqwest::Client,
+    guard: Arc<Guard>,
+    clock: Arc<dyn Clock>,
+    limits: ClientLimits,
+}
+
+/// Leaves out addresses that must not be reached (1).
+struct GuardedResolver(Arc<Guard>);
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let admitted: Vec<_> = found.into_iter().filter(|address| guard.admits(address.ip())).collect();
+            if admitted.is_empty() {
+                return Err("no address that may be reached".into());
+            }
+            Ok(Box::new(admitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Client {
+    /// Makes a client.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(guard: Guard, clock: Arc<dyn Clock>, limits: ClientLimits) -> Result<Self, reqwest::Error> {
+        let guard = Arc::new(guard);
+        let http = reqwest::Client::builder()
+            .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
+            .redirect(reqwest::redirect::Policy::none()) // (3)
+            .no_proxy() // (5)
+            .connect_timeout(limits.connect) // (4)
+            .timeout(limits.total)
+            .user_agent(concat!("Ceven/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, guard, clock, limits })
+    }
+
+    /// Whether a request to this address may be sent at all (1) (2).
+    ///
+    /// # Errors
+    /// `Blocked`, or `Connection` when the name cannot be resolved.
+    pub async fn check(&self, url: &reqwest::Url) -> Result<(), SendError> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(SendError::Blocked);
+        }
+        let is_tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(SendError::Blocked),
+        };
+        let host = url.host_str().ok_or(SendError::Blocked)?.trim_matches(['[', ']']);
+        let fits = |address: IpAddr| match is_tls {
+            true => self.guard.admits(address),
+            false => self.guard.is_named(address), // (2)
+        };
+        let addresses: Vec<IpAddr> = match host.parse() {
+            Ok(address) => vec![address],
+            // Of names with TLS the resolver sees to it.
+            Err(_) if is_tls => return Ok(()),
+            Err(_) => {
+                let found = tokio::net::lookup_host((host, 0)).await.map_err(|_| SendError::Connection)?;
+                found.map(|address| address.ip()).collect()
+            }
+        };
+        if addresses.into_iter().all(fits) { Ok(()) } else { Err(SendError::Blocked) }
+    }
+
+    async fn exchange(&self, request: &Request) -> Answer {
+        let url = reqwest::Url::parse(&request.url).map_err(|_| SendError::Blocked)?;
+        self.check(&url).await?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut outgoing = self.http.request(method, url);
+        let has_type = request.headers.iter().any(|(name, _)| *name == "content-type");
+        let default_type = match &request.body {
+            Body::Json(_) => Some("application/json"),
+            Body::Form(_) => Some("application/x-www-form-urlencoded"),
+            Body::Text(_) | Body::None => None,
+        };
+        if let Some(media_type) = default_type.filter(|_| !has_type) {
+            outgoing = outgoing.header("content-type", media_type);
+        }
+        for (name, value) in &request.headers {
+            outgoing = outgoing.header(*name, value);
+        }
+        outgoing = match &request.body {
+            Body::None => outgoing,
+            Body::Json(json) => outgoing.body(json.to_string()),
+            Body::Text(text) => outgoing.body(text.clone()),
+            Body::Form(fields) => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                fields.iter().for_each(|(name, value)| {
+                    form.append_pair(name, value);
+                });
+                outgoing.body(form.finish())
+            }
+        };
+        let answer = outgoing.send().await.map_err(|error| failure(&error))?;
+        self.read(answer).await
+    }
+
+    async fn read(&self, answer: reqwest::Response) -> Answer {
+        let status = answer.status().as_u16();
+        let text =
+            |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers =
+            answer.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let mut body = Vec::new();
+        let mut parts = answer.bytes_stream();
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(|error| failure(&error))?;
+            if body.len() + part.len() > self.limits.answer_bytes {
+                return Err(SendError::TooLarge); // (4)
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Response { status, headers, body, at_ms: self.clock.now_ms() })
+    }
+}
+
+impl Outbound for Client {
+    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            match tokio::time::timeout(self.limits.total, self.exchange(request)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(SendError::Timeout), // (4)
+            }
+        })
+    }
+}
+
+fn failure(error: &reqwest::Error) -> SendError {
+    if error.is_timeout() { SendError::Timeout } else { SendError::Connection }
+}

@@ -1,0 +1,4 @@
+//! What Ceven sends to others.
+pub mod address;
+pub mod client;
+pub mod keys;

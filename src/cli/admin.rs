@@ -1,5 +1,5 @@
 //! `admin create`.
-use std::{io::Read as _, sync::Arc};
+use std::sync::Arc;
 
 use ceven_actors::{
     domain::{id::AdminId, token::Admin},
@@ -63,9 +63,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
 }
 
 fn read_password() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| Failure::Failed(error.to_string()))?;
-    let password = text.trim_end_matches(['\r', '\n']).to_owned();
+    let password = super::okta::read_secret()?;
     if password.chars().count() < MIN_PASSWORD_CHARACTERS {
         return Err(Failure::Failed(format!("a password has at least {MIN_PASSWORD_CHARACTERS} characters")));
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 mod admin;
 mod audit;
 mod health;
+mod okta;
 mod org;
 mod scim_log;
 mod token;
@@ -49,6 +50,9 @@ enum Verb {
     /// Bearer tokens.
     #[command(subcommand)]
     Token(token::Verb),
+    /// The connection to Okta.
+    #[command(subcommand)]
+    Okta(okta::Verb),
     /// Users.
     #[command(subcommand)]
     User(user::Verb),
@@ -190,6 +194,7 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Org(verb) => org::run(app, verb).await,
         Verb::Admin(verb) => admin::run(app, verb).await,
         Verb::Token(verb) => token::run(app, verb).await,
+        Verb::Okta(verb) => okta::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,
         Verb::Audit(verb) => audit::run(app, verb).await,
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,

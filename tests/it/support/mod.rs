@@ -47,7 +47,7 @@ pub fn postgres_url() -> Option<String> {
 }
 
 /// 32 bytes of the tests.
-pub const MASTER_KEY: &str = "dGVzdHMgb25seTogdGhpcnR5LXR3byBieXRlcyEhISE=";
+pub const MASTER_KEY: &str = "dGVzdHMgb25seTogdGhpcnR5LXR3byBieXRlcyAhISE=";
 
 pub struct Server {
     pub folder: TempDir,

@@ -6,5 +6,6 @@ mod layers;
 mod ledger;
 mod model;
 mod scim;
+mod sso;
 mod supervision;
 mod support;

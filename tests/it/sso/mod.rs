@@ -1,0 +1,5 @@
+//! What Okta sends: Universal Logout and security events.
+mod events;
+mod forged;
+mod logout;
+mod tenant;

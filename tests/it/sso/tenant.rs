@@ -1,0 +1,268 @@
+//! An Okta tenant as far as Ceven talks to it, and a node of Ceven with a clock that the test sets.
+//! Tokens are put together from bytes here, not by the library that verifies them.
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{KeyPair as _, RSA_PKCS1_SHA256},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ceven::{
+    app::App,
+    config::Settings,
+    http::server::{ServerLimits, serve},
+    okta::{OktaForm, connect},
+};
+use ceven_actors::{clock::Clock, domain::id::OrganizationId, ports::Profile};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use warp::Filter as _;
+
+use crate::support::MASTER_KEY;
+
+/// An RSA key that signs.
+pub struct Key(RsaKeyPair);
+
+impl Key {
+    pub fn new(size: KeySize) -> Self {
+        Self(RsaKeyPair::generate(size).unwrap())
+    }
+
+    pub fn jwk(&self, kid: &str) -> Value {
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let (n, e) = (self.0.public_key().modulus(), self.0.public_key().exponent());
+        let (n, e) = (part(n.big_endian_without_leading_zero()), part(e.big_endian_without_leading_zero()));
+        json!({ "kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256", "n": n, "e": e })
+    }
+
+    /// A token of these parts, whatever they are.
+    pub fn sign(&self, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    pub fn public_der(&self) -> Vec<u8> {
+        self.0.public_key().as_ref().to_vec()
+    }
+}
+
+/// How the tenant answers for its keys.
+#[derive(Debug, Clone, Default)]
+pub enum Keys {
+    #[default]
+    Normal,
+    Status(u16),
+    Body(Vec<u8>),
+    Redirect(String),
+    Hang,
+}
+
+pub struct Tenant {
+    pub issuer: String,
+    pub key: Key,
+    pub jwks: Arc<Mutex<Value>>,
+    pub keys: Arc<Mutex<Keys>>,
+    pub fetches: Arc<AtomicUsize>,
+}
+
+impl Tenant {
+    pub async fn start() -> Self {
+        let key = Key::new(KeySize::Rsa2048);
+        let jwks = Arc::new(Mutex::new(json!({ "keys": [key.jwk("k1")] })));
+        let (keys, fetches) = (Arc::new(Mutex::new(Keys::default())), Arc::new(AtomicUsize::new(0)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let home = issuer.clone();
+        let discovery = warp::path!(".well-known" / "openid-configuration").map(move || {
+            warp::reply::json(&json!({
+                "issuer": home,
+                "authorization_endpoint": format!("{home}/oauth2/v1/authorize"),
+                "token_endpoint": format!("{home}/oauth2/v1/token"),
+                "jwks_uri": format!("{home}/oauth2/v1/keys"),
+            }))
+        });
+        let state = (jwks.clone(), keys.clone(), fetches.clone());
+        let jwks_route = warp::path!("oauth2" / "v1" / "keys").then(move || {
+            let (jwks, keys, fetches) = state.clone();
+            async move {
+                fetches.fetch_add(1, Ordering::SeqCst);
+                let behaviour = keys.lock().unwrap().clone();
+                let answer = http::Response::builder();
+                match behaviour {
+                    Keys::Normal => answer.body(jwks.lock().unwrap().to_string().into_bytes()),
+                    Keys::Status(status) => answer.status(status).body(Vec::new()),
+                    Keys::Body(body) => answer.body(body),
+                    Keys::Redirect(to) => answer.status(302).header("location", to).body(Vec::new()),
+                    Keys::Hang => std::future::pending().await,
+                }
+                .unwrap()
+            }
+        });
+        let nothing = warp::any().map(|| http::StatusCode::NOT_FOUND);
+        let routes = discovery.or(jwks_route).or(nothing).map(warp::Reply::into_response).boxed();
+        tokio::spawn(serve(listener, routes, limits(), CancellationToken::new()));
+        Self { issuer, key, jwks, keys, fetches }
+    }
+
+    pub fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+
+    pub fn answer(&self, keys: Keys) {
+        *self.keys.lock().unwrap() = keys;
+    }
+}
+
+/// A clock that the test sets; randomness is real.
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn advance_secs(&self, secs: i64) {
+        self.0.fetch_add(secs * 1_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        ceven_actors::clock::SystemClock.fill(bytes);
+    }
+}
+
+/// A node in this process, on SQLite.
+pub struct Node {
+    pub app: Arc<App>,
+    pub clock: Arc<TestClock>,
+    pub url: String,
+    pub http: reqwest::Client,
+    pub folder: TempDir,
+    stop: CancellationToken,
+}
+
+fn limits() -> ServerLimits {
+    ServerLimits { connections: 1_000, header_read: Duration::from_secs(5), drain: Duration::from_secs(1) }
+}
+
+pub const CLIENT: &str = "0oaclient";
+pub const BEGAN_MS: i64 = 1_800_000_000_000;
+
+pub async fn node_in(folder: TempDir, clock: Arc<TestClock>) -> Node {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bound: SocketAddr = listener.local_addr().unwrap();
+    let file = Path::new(folder.path()).join("ceven.db");
+    let variables = [
+        ("CEVEN_DATABASE__URL", format!("sqlite://{}?mode=rwc", file.display())),
+        ("CEVEN_SECURITY__MASTER_KEY", MASTER_KEY.to_owned()),
+        ("CEVEN_SECURITY__OUTBOUND_ALLOW", "127.0.0.0/8".to_owned()),
+        ("CEVEN_OUTBOUND__ISSUER_MS", "1000".to_owned()),
+        ("CEVEN_REVOCATION__BAD_TOKENS_PER_ADDRESS", "100000".to_owned()),
+        ("CEVEN_SERVER__BODY_READ_TIMEOUT_MS", "500".to_owned()),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value));
+    let settings = Settings::load(None, variables).unwrap();
+    let app = Arc::new(App::start(settings, clock.clone(), bound).await.unwrap());
+    let stop = CancellationToken::new();
+    let routes = ceven::http::routes(app.clone(), Arc::from([]));
+    tokio::spawn(serve(listener, routes, limits(), stop.clone()));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    Node { app, clock, url: format!("http://{bound}"), http, folder, stop }
+}
+
+impl Node {
+    pub async fn start() -> Self {
+        let clock = Arc::new(TestClock(AtomicI64::new(BEGAN_MS)));
+        node_in(tempfile::tempdir().unwrap(), clock).await
+    }
+
+    pub fn now_secs(&self) -> i64 {
+        self.clock.now_ms() / 1_000
+    }
+
+    pub async fn organization(&self, slug: &str) -> OrganizationId {
+        let stamp = self.app.stamp();
+        let id = OrganizationId(stamp.new_id);
+        let domains = vec![format!("{slug}.example")];
+        let profile = Profile { id, slug: slug.into(), name: slug.into(), domains };
+        self.app.store.create_organization(&profile, &self.app.operator(), stamp).await.unwrap();
+        id
+    }
+
+    pub async fn connect(&self, organization: OrganizationId, tenant: &Tenant, form: OktaForm) {
+        let form = OktaForm { issuer: tenant.issuer.clone(), universal_logout: true, ..form };
+        connect(&self.app, organization, form, self.app.operator()).await.unwrap();
+    }
+
+    pub fn audience(&self) -> String {
+        format!("{}/api/v1/sso/okta/universal-logout", self.url)
+    }
+
+    /// Claims that are fine.
+    pub fn claims(&self, tenant: &Tenant, jti: &str) -> Value {
+        let now = self.now_secs();
+        json!({
+            "jti": jti, "iss": tenant.issuer, "sub": CLIENT, "aud": self.audience(),
+            "iat": now, "nbf": now - 300, "exp": now + 300,
+        })
+    }
+
+    pub async fn send(&self, token: &str, body: &Value) -> u16 {
+        self.post(token, body.to_string(), "application/json").await
+    }
+
+    pub async fn post(&self, token: &str, body: String, media_type: &str) -> u16 {
+        let request = self.http.post(self.audience()).bearer_auth(token).header("content-type", media_type);
+        request.body(body).send().await.unwrap().status().as_u16()
+    }
+
+    /// A user over the organization's own actor.
+    pub async fn user(&self, organization: OrganizationId, attributes: Value) -> String {
+        use ceven_actors::organization::message::{Answer, Command};
+        self.app.fresh(organization).await.unwrap();
+        let attributes = attributes.as_object().unwrap().clone();
+        let answered = self
+            .app
+            .execute(organization, Command::CreateUser { attributes }, self.app.operator())
+            .await
+            .unwrap();
+        let Answer::User { id, .. } = answered.answer else { panic!("{answered:?}") };
+        id.to_string()
+    }
+
+    pub async fn is_active(&self, organization: OrganizationId, id: &str) -> bool {
+        let snapshot = self.app.fresh(organization).await.unwrap();
+        snapshot.user(id.parse().unwrap()).unwrap().active
+    }
+
+    /// Stops, and starts again on the same data.
+    pub async fn restart(self) -> Self {
+        let Self { app, clock, folder, stop, .. } = self;
+        stop.cancel();
+        app.directory.drain().await;
+        drop(app);
+        node_in(folder, clock).await
+    }
+}
+
+/// Header of a token that is fine.
+pub fn header() -> Value {
+    json!({ "typ": "global-token-revocation+jwt", "alg": "RS256" })
+}
+
+pub fn email(address: &str) -> Value {
+    json!({ "sub_id": { "format": "email", "email": address } })
+}

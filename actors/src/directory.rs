@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     clock::Clock,
+    connection::Ports,
     domain::id::OrganizationId,
     organization::{
         Organization,
@@ -45,6 +46,7 @@ struct Shared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     limits: DirectoryLimits,
+    ports: Option<Arc<Ports>>,
     organizations: DashMap<OrganizationId, Arc<Organization>>,
     /// One load at a time for each organization: it takes the turn of its id.
     turns: [Mutex<()>; TURNS],
@@ -70,7 +72,7 @@ struct Sweep;
 struct Root;
 
 impl Directory {
-    /// Starts with no organization in memory.
+    /// Starts with no organization in memory. Without `ports` tools' parts of offboardings are left to other nodes.
     ///
     /// # Errors
     /// When the supervisor cannot be spawned.
@@ -78,11 +80,13 @@ impl Directory {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         limits: DirectoryLimits,
+        ports: Option<Arc<Ports>>,
     ) -> Result<Self, ractor::SpawnErr> {
         let shared = Arc::new(Shared {
             store,
             clock,
             limits,
+            ports,
             organizations: DashMap::new(),
             turns: std::array::from_fn(|_| Mutex::new(())),
             failures: DashMap::new(),
@@ -155,18 +159,27 @@ impl Shared {
             .ok_or_else(|| OrganizationError::NotFound { resource: "Organization", id: id.to_string() })?;
         let snapshot = Arc::new(Snapshot::from_loaded(loaded));
         let published = Arc::new(ArcSwap::new(snapshot.clone()));
-        let start = Start { snapshot, published: published.clone(), store: self.store.clone() };
+        let count = |count: usize| (Arc::new(Semaphore::new(count)), count);
+        let (permits, reserved) = (count(self.limits.permits), count(self.limits.reserved_permits));
+        let start = Start {
+            snapshot,
+            published: published.clone(),
+            store: self.store.clone(),
+            ports: self.ports.clone(),
+            permits: permits.clone(),
+            reserved: reserved.clone(),
+        };
         let spawned = Actor::spawn_linked(None, OrganizationActor, start, root.get_cell()).await;
         let (actor, _) = spawned.map_err(|_| OrganizationError::Unavailable)?;
         let organization = Arc::new(Organization {
             id,
             actor,
             published,
-            permits: Arc::new(Semaphore::new(self.limits.permits)),
-            permit_count: self.limits.permits,
-            reserved: Arc::new(Semaphore::new(self.limits.reserved_permits)),
-            reserved_count: self.limits.reserved_permits,
-            used_ms: AtomicI64::new(now_ms),
+            permits: permits.0,
+            permit_count: permits.1,
+            reserved: reserved.0,
+            reserved_count: reserved.1,
+            used_ms: Arc::new(AtomicI64::new(now_ms)),
         });
         self.organizations.insert(id, organization.clone());
         Ok(organization)

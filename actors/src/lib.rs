@@ -3,6 +3,7 @@
 //! Layers, downward only: [`protocol`] (pure) ← [`domain`] (pure) ← [`connector`] (pure plans) ← [`ports`] (traits) ←
 //! [`organization`] and [`directory`] (ractor). Nothing in this crate does IO.
 pub mod clock;
+pub mod connection;
 pub mod connector;
 pub mod directory;
 pub mod domain;

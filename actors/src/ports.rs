@@ -1,12 +1,18 @@
 //! What the actors need from outside, as traits: the store. `src/` implements them.
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
+
+use uuid::Uuid;
 
 use crate::{
-    connector::wire::{Answer, Request},
+    connector::{
+        ConfigError, Tool,
+        wire::{Answer, Request},
+    },
     domain::{
         audit::{Entry, Head},
         change::Change,
-        id::OrganizationId,
+        connector::Connector,
+        id::{ConnectorId, OrganizationId},
         token::Digest,
     },
 };
@@ -92,6 +98,30 @@ pub type Fingerprint = [u8; 48];
 pub trait Outbound: Send + Sync + 'static {
     /// Sends one request, once.
     fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Answer>;
+}
+
+/// Tools of records.
+pub trait Tools: Send + Sync + 'static {
+    /// The tool that a record describes, with its secrets opened.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a secret cannot be opened, a setting is of no use, or an address is not the vendor's.
+    fn tool(&self, organization: OrganizationId, connector: &Connector)
+    -> Result<Box<dyn Tool>, ConfigError>;
+}
+
+/// Which node works at which tool.
+pub trait Leases: Send + Sync + 'static {
+    /// Takes or renews a lease; false while another node holds it.
+    fn claim(
+        &self,
+        connector: ConnectorId,
+        node: Uuid,
+        lasting: Duration,
+    ) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Gives a lease back, if this node holds it.
+    fn release(&self, connector: ConnectorId, node: Uuid) -> BoxFuture<'_, ()>;
 }
 
 /// The durable side of every organization.

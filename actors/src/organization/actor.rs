@@ -9,35 +9,44 @@
 //! 5. `Conflict`: someone else wrote. Read what changed, then decide everything again, in order.
 //! 6. `Unknown`: this memory may be wrong. Answer what is known, and die.
 //! 7. A caller who is gone before the decision has asked for nothing.
+//! 8. Connected tools are worked at by actors of their own, which are told when there may be something to do and
+//!    started again when they fail; what they were doing is in rows.
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, HashSet, VecDeque},
     panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::OwnedSemaphorePermit;
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
+    Organization,
     decide::decide,
     message::{Answer, Answered, Command, Message, OrganizationError, Reply},
     state::Snapshot,
 };
 use crate::{
+    connection::{self, ConnectionActor, Ports},
     domain::{
         audit::{Head, seal},
         caller::{Caller, Stamp},
+        id::ConnectorId,
     },
     ports::{Loaded, Store, StoreError, Unit},
 };
 
 /// A command that meets this many conflicts is answered "unavailable": others are writing faster.
 const MAX_CONFLICTS: u8 = 16;
+
+/// Before a connection that failed is started again.
+const CONNECTION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs of staged units, counted over all actors of the process.
 static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -54,6 +63,12 @@ pub struct Start {
     pub published: Arc<ArcSwap<Snapshot>>,
     /// Where it is kept.
     pub store: Arc<dyn Store>,
+    /// How tools are reached; nothing where no tool is worked at.
+    pub ports: Option<Arc<Ports>>,
+    /// Commands that may wait; of these, besides, those that end access.
+    pub permits: (Arc<Semaphore>, usize),
+    /// See [`Start::permits`].
+    pub reserved: (Arc<Semaphore>, usize),
 }
 
 /// The actor; its memory is [`Memory`].
@@ -89,6 +104,9 @@ pub struct Memory {
     reads: Vec<(u64, Reply<Arc<Snapshot>>)>,
     published: Arc<ArcSwap<Snapshot>>,
     store: Arc<dyn Store>,
+    ports: Option<Arc<Ports>>,
+    own: Organization,
+    connections: HashMap<ConnectorId, ActorRef<connection::Message>>,
 }
 
 impl Actor for OrganizationActor {
@@ -96,8 +114,22 @@ impl Actor for OrganizationActor {
     type State = Memory;
     type Arguments = Start;
 
-    async fn pre_start(&self, _: ActorRef<Message>, start: Start) -> Result<Memory, ActorProcessingErr> {
+    async fn pre_start(&self, me: ActorRef<Message>, start: Start) -> Result<Memory, ActorProcessingErr> {
+        let own = Organization {
+            id: start.snapshot.profile().id,
+            actor: me.clone(),
+            published: start.published.clone(),
+            permits: start.permits.0,
+            permit_count: start.permits.1,
+            reserved: start.reserved.0,
+            reserved_count: start.reserved.1,
+            used_ms: Arc::default(),
+        };
+        let _ = me.cast(Message::Tend);
         Ok(Memory {
+            own,
+            ports: start.ports,
+            connections: HashMap::new(),
             head: (*start.snapshot).clone(),
             committed: start.snapshot,
             in_flight: VecDeque::new(),
@@ -130,6 +162,27 @@ impl Actor for OrganizationActor {
             }
             Message::CaughtUp { run, loaded } if run == memory.run => memory.caught_up(&me, loaded),
             Message::Written { .. } | Message::CaughtUp { .. } => {}
+            Message::Tend => memory.tend(&me).await,
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        me: ActorRef<Message>,
+        event: SupervisionEvent,
+        memory: &mut Memory,
+    ) -> Result<(), ActorProcessingErr> {
+        let (ended, failed) = match event {
+            SupervisionEvent::ActorFailed(actor, _) => (actor.get_id(), true),
+            SupervisionEvent::ActorTerminated(actor, ..) => (actor.get_id(), false),
+            _ => return Ok(()),
+        };
+        memory.connections.retain(|_, connection| connection.get_id() != ended);
+        if failed {
+            // The text of a panic may hold what must not be logged.
+            tracing::error!(actor = %ended, "a connection failed and will be started afresh");
+            me.send_after(CONNECTION_PAUSE, || Message::Tend); // (8)
         }
         Ok(())
     }
@@ -251,6 +304,27 @@ impl Memory {
     fn publish(&mut self, snapshot: Arc<Snapshot>) {
         self.committed = snapshot;
         self.published.store(self.committed.clone());
+        if self.ports.is_some() && self.committed.tasks().next().is_some() {
+            let _ = self.own.actor.cast(Message::Tend);
+        }
+    }
+
+    /// Wakes the connections of tools that have something to do (8).
+    async fn tend(&mut self, me: &ActorRef<Message>) {
+        let Some(ports) = &self.ports else { return };
+        let waiting: HashSet<ConnectorId> =
+            self.committed.tasks().filter(|task| task.state.is_open()).map(|task| task.connector).collect();
+        for connector in waiting {
+            if let Some(connection) = self.connections.get(&connector) {
+                let _ = connection.cast(connection::Message::Look);
+                continue;
+            }
+            let start = connection::Start { connector, organization: self.own.clone(), ports: ports.clone() };
+            match Actor::spawn_linked(None, ConnectionActor, start, me.get_cell()).await {
+                Ok((connection, _)) => drop(self.connections.insert(connector, connection)),
+                Err(error) => tracing::error!(%connector, %error, "a connection could not be started"),
+            }
+        }
     }
 
     fn serve_reads(&mut self, me: &ActorRef<Message>) {

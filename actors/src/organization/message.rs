@@ -383,6 +383,8 @@ pub enum Message {
         /// What became of it.
         outcome: Result<(), StoreError>,
     },
+    /// Tools may have something to do.
+    Tend,
     /// What the store has that this memory has not.
     CaughtUp {
         /// Run that asked.

@@ -31,6 +31,7 @@ use crate::domain::{
 
 /// A way to reach one organization's actor. Look it up in the directory at every request: a restart makes
 /// a new one.
+#[derive(Clone)]
 pub struct Organization {
     pub(crate) id: OrganizationId,
     pub(crate) actor: ActorRef<Message>,
@@ -40,7 +41,7 @@ pub struct Organization {
     /// For commands that end access: a flood of others never makes them wait.
     pub(crate) reserved: Arc<Semaphore>,
     pub(crate) reserved_count: usize,
-    pub(crate) used_ms: AtomicI64,
+    pub(crate) used_ms: Arc<AtomicI64>,
 }
 
 impl Organization {
@@ -100,7 +101,7 @@ impl Organization {
     pub(crate) fn is_busy(&self) -> bool {
         self.permits.available_permits() < self.permit_count
             || self.reserved.available_permits() < self.reserved_count
-            || self.published.load().tasks().next().is_some()
+            || self.published.load().tasks().any(|task| task.state.is_open())
     }
 
     /// Takes no more commands.

@@ -1,0 +1,232 @@
+//! One connected tool: takes the tasks that are due, one node at a time, runs the tool's plan and reports.
+//!
+//! 1. Only the node that holds the tool's lease works at it, so the tool's limits hold for all nodes together. A node
+//!    that dies loses the lease by time; what it had begun is begun again, which every plan allows.
+//! 2. A step that has ended is durable, with its audit entry, before the next request is sent.
+//! 3. Urgent tasks go first.
+//! 4. At most so many passes at the same time, and so many requests a minute, as the tool allows.
+//! 5. A token is used again until four fifths of its life are over. A tool that refuses a kept token is asked once
+//!    more with a fresh one.
+//! 6. A request goes to an address of the tool, or nowhere.
+//! 7. A tool that is paused or disconnected is left alone.
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    connector::{Kind, Tool, kind},
+    domain::{
+        connector::Connector,
+        id::{ConnectorId, TaskId},
+        offboarding::Task,
+    },
+    organization::Organization,
+    ports::{Leases, Outbound, Tools},
+};
+
+mod pace;
+mod run;
+
+use pace::Pace;
+use run::{Run, Tokens};
+
+/// What connections need from outside.
+pub struct Ports {
+    /// Sends requests.
+    pub outbound: Arc<dyn Outbound>,
+    /// Makes tools of records.
+    pub tools: Arc<dyn Tools>,
+    /// Who works where.
+    pub leases: Arc<dyn Leases>,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// This node, among those on the same database.
+    pub node: Uuid,
+    /// How long a lease lasts.
+    pub lease: Duration,
+}
+
+/// What a connection is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Something may be due.
+    Look,
+    /// A pass has ended.
+    Ended(TaskId),
+}
+
+/// What a connection starts with.
+pub(crate) struct Start {
+    pub(crate) connector: ConnectorId,
+    pub(crate) organization: Organization,
+    pub(crate) ports: Arc<Ports>,
+}
+
+pub(crate) struct ConnectionActor;
+
+pub(crate) struct Connection {
+    connector: ConnectorId,
+    organization: Arc<Organization>,
+    ports: Arc<Ports>,
+    running: HashMap<TaskId, JoinHandle<()>>,
+    tokens: Arc<Tokens>,
+    pace: Arc<Mutex<Pace>>,
+    /// The record that `tokens` were got with: another record has other credentials.
+    record: Option<Arc<Connector>>,
+    holds_lease: bool,
+    timer: Option<JoinHandle<Result<(), ractor::MessagingErr<Message>>>>,
+}
+
+impl Actor for ConnectionActor {
+    type Msg = Message;
+    type State = Connection;
+    type Arguments = Start;
+
+    async fn pre_start(&self, me: ActorRef<Message>, start: Start) -> Result<Connection, ActorProcessingErr> {
+        let _ = me.cast(Message::Look);
+        Ok(Connection {
+            connector: start.connector,
+            organization: Arc::new(start.organization),
+            ports: start.ports,
+            running: HashMap::new(),
+            tokens: Arc::default(),
+            pace: Arc::default(),
+            record: None,
+            holds_lease: false,
+            timer: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Message>,
+        message: Message,
+        connection: &mut Connection,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Message::Ended(task) = message {
+            connection.running.remove(&task);
+        }
+        connection.look(&me).await;
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<Message>,
+        connection: &mut Connection,
+    ) -> Result<(), ActorProcessingErr> {
+        connection.stop_running();
+        connection.release().await;
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.stop_running();
+    }
+}
+
+impl Connection {
+    fn stop_running(&mut self) {
+        self.running.drain().for_each(|(_, pass)| pass.abort());
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+    }
+
+    async fn look(&mut self, me: &ActorRef<Message>) {
+        let snapshot = self.organization.published.load_full();
+        let record = snapshot.connector(self.connector).cloned();
+        let Some(record) = record.filter(|record| record.paused.is_none()) else {
+            self.stop_running(); // (7)
+            return self.release().await;
+        };
+        if self.record.as_ref() != Some(&record) {
+            self.tokens = Arc::default();
+            self.record = Some(record.clone());
+        }
+        let now_ms = self.ports.clock.now_ms();
+        let is_new = |task: &&Arc<Task>| {
+            task.connector == self.connector && task.state.is_open() && !self.running.contains_key(&task.id)
+        };
+        let mut tasks: Vec<Arc<Task>> = snapshot.tasks().filter(is_new).cloned().collect();
+        tasks.sort_by_key(|task| (!task.urgent, task.not_before_ms, task.id)); // (3)
+        let next_ms = tasks.iter().map(|task| task.not_before_ms).filter(|at_ms| *at_ms > now_ms).min();
+        tasks.retain(|task| task.not_before_ms <= now_ms);
+        if tasks.is_empty() && self.running.is_empty() {
+            self.release().await;
+            return self.look_again(me, next_ms.map(|at_ms| at_ms - now_ms));
+        }
+        if !self.hold().await {
+            self.stop_running(); // (1)
+            return self.look_again(me, Some(self.ports.lease.as_millis() as i64 / 3));
+        }
+        if let Some((kind, tool)) = self.tool(&record) {
+            let free = (kind.concurrency as usize).saturating_sub(self.running.len()); // (4)
+            for task in tasks.into_iter().take(free) {
+                self.begin(me, kind, tool.clone(), task);
+            }
+        }
+        let renewal_ms = self.ports.lease.as_millis() as i64 / 3;
+        self.look_again(me, Some(next_ms.map_or(renewal_ms, |at_ms| renewal_ms.min(at_ms - now_ms))));
+    }
+
+    fn tool(&self, record: &Connector) -> Option<(&'static Kind, Arc<dyn Tool>)> {
+        let kind = kind(&record.kind)?;
+        match self.ports.tools.tool(self.organization.id, record) {
+            Ok(tool) => Some((kind, tool.into())),
+            Err(error) => {
+                tracing::error!(connector = %record.id, %error, "a connected tool's settings cannot be used");
+                None
+            }
+        }
+    }
+
+    fn begin(&mut self, me: &ActorRef<Message>, kind: &Kind, tool: Arc<dyn Tool>, task: Arc<Task>) {
+        let (me, id) = (me.clone(), task.id);
+        let run = Run {
+            organization: self.organization.clone(),
+            ports: self.ports.clone(),
+            tokens: self.tokens.clone(),
+            pace: self.pace.clone(),
+            per_minute: kind.per_minute,
+            origins: tool.origins(),
+            tool,
+            task,
+        };
+        let pass = tokio::spawn(async move {
+            run.drive().await;
+            let _ = me.cast(Message::Ended(id));
+        });
+        self.running.insert(id, pass);
+    }
+
+    fn look_again(&mut self, me: &ActorRef<Message>, in_ms: Option<i64>) {
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+        let in_ms = in_ms.map(|in_ms| u64::try_from(in_ms).unwrap_or_default().max(5));
+        self.timer = in_ms.map(|in_ms| me.send_after(Duration::from_millis(in_ms), || Message::Look));
+    }
+
+    /// (1)
+    async fn hold(&mut self) -> bool {
+        let claimed = self.ports.leases.claim(self.connector, self.ports.node, self.ports.lease).await;
+        self.holds_lease = claimed.unwrap_or(false);
+        self.holds_lease
+    }
+
+    async fn release(&mut self) {
+        if std::mem::take(&mut self.holds_lease) {
+            self.ports.leases.release(self.connector, self.ports.node).await;
+        }
+    }
+}

@@ -4,8 +4,11 @@
 //! live tenant.
 use serde_json::{Map, Value};
 
+mod field;
+pub mod google_workspace;
 pub mod pass;
 pub mod sign;
+pub mod step;
 pub mod wire;
 
 use pass::{Halt, Pass};
@@ -70,7 +73,7 @@ pub struct Kind {
 }
 
 /// Every kind, in the order of the console's list.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[google_workspace::KIND];
 
 /// The kind of this id.
 pub fn kind(id: &str) -> Option<&'static Kind> {

@@ -14,19 +14,18 @@
 //! once it is free.
 use serde_json::{Value, json};
 
-use super::pass::{Failure, Halt, Match, Outcome, Pass};
+use super::pass::{Failure, Halt, Outcome, Pass};
 use super::step::{Fetched, Item, addresses, change};
 use super::wire::{Method, escape};
 use super::{ConfigError, Field, Kind, Settings, Tool};
+use account::{Account, read_user, user_path};
 use api::{Api, Scope, Token, judge};
 
+pub mod account;
 pub mod api;
 
 const BASE_URL: &str = "https://admin.googleapis.com";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-const USER_FIELDS: &str = "projection=basic&fields=id,primaryEmail,aliases,nonEditableAliases,suspended,archived,\
-                           isAdmin,isDelegatedAdmin,orgUnitPath";
-
 /// Google Workspace.
 pub const KIND: Kind = Kind {
     id: "google_workspace",
@@ -85,44 +84,6 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
         wipe_devices: settings.is_on("wipe_devices"),
         org_unit,
     }))
-}
-
-/// What is read about a user.
-struct Account {
-    id: String,
-    primary_email: String,
-    /// Every address of the user, in lower case.
-    emails: Vec<String>,
-    is_suspended: bool,
-    is_archived: bool,
-    is_admin: bool,
-    org_unit: String,
-}
-
-impl Account {
-    fn of(user: &Value) -> Option<Self> {
-        let primary_email = user["primaryEmail"].as_str()?;
-        let lists = ["aliases", "nonEditableAliases"].map(|name| user[name].as_array());
-        let aliases = lists.into_iter().flatten().flatten().filter_map(Value::as_str);
-        Some(Self {
-            id: user["id"].as_str()?.to_owned(),
-            emails: std::iter::once(primary_email).chain(aliases).map(str::to_lowercase).collect(),
-            primary_email: primary_email.to_owned(),
-            is_suspended: user["suspended"] == true,
-            is_archived: user["archived"] == true,
-            is_admin: user["isAdmin"] == true,
-            org_unit: user["orgUnitPath"].as_str().unwrap_or("/").to_owned(),
-        })
-    }
-
-    fn found(self, matched_by: &str) -> (Match, Self) {
-        let found = Match {
-            external_id: self.id.clone(),
-            label: self.primary_email.clone(),
-            matched_by: matched_by.to_owned(),
-        };
-        (found, self)
-    }
 }
 
 impl Tool for GoogleWorkspace {
@@ -392,17 +353,4 @@ fn verify(
 
 fn idof(list: &str) -> &'static str {
     if list == "tokens" { "clientId" } else { "codeId" }
-}
-
-fn read_user(pass: &mut Pass<'_>, token: &Token<'_>, key: &str) -> Fetched<Option<Account>> {
-    let found = pass.find(token.read(&format!("{}?{USER_FIELDS}", user_path(key))), judge)?;
-    Ok(found.and_then(|response| match response.map(|response| Account::of(&response.json())) {
-        None => Ok(None),
-        Some(Some(account)) => Ok(Some(account)),
-        Some(None) => Err(Failure::Malformed { detail: "a user without id and address".into() }),
-    }))
-}
-
-fn user_path(key: &str) -> String {
-    format!("users/{}", escape(key))
 }

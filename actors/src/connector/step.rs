@@ -139,6 +139,12 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Notes a step that can be undone as long as it was done now, or would be.
+    pub fn reversible(&mut self, name: &str, outcome: Outcome, undo: &str) {
+        let undo = matches!(outcome, Outcome::Done | Outcome::Planned).then(|| undo.to_owned());
+        self.report(Step { name: name.to_owned(), outcome, detail: None, undo });
+    }
+
     /// The one account among those that fit, with what was read about it. None ends the pass as "not there", several
     /// (by id) as ambiguous: nobody guesses.
     ///

@@ -106,9 +106,11 @@ impl Member {
 impl Tool for Slack {
     fn remove(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
         let own = match pass.fetch(self.web(Method::Post, "auth.test"), judge_web)? {
-            Ok(response) => response.json()["user_id"].as_str().unwrap_or_default().to_owned(),
+            Ok(response) => response.json()["user_id"].as_str().map(str::to_owned),
             Err(failure) => return Err(pass.fail("authorize", failure)),
         };
+        let nobody = Failure::Malformed { detail: "a token that belongs to nobody".into() };
+        let own = own.ok_or_else(|| pass.fail("authorize", nobody))?;
         let member = self.resolve(pass)?;
         self.guard(pass, &member, &own)?;
         self.deactivate(pass, &member)?; // (1)
@@ -173,6 +175,10 @@ impl Slack {
             Ok(response) => response.json()["user"].clone(),
             Err(failure) => return Err(pass.fail("guard", failure)),
         };
+        if user["id"] != member.id.as_str() {
+            let detail = "another user than asked for".to_owned();
+            return Err(pass.fail("guard", Failure::Malformed { detail }));
+        }
         let reason = if user["is_primary_owner"] == true {
             "the primary owner: hand the workspace over first"
         } else if user["is_owner"] == true || user["enterprise_user"]["is_owner"] == true {

@@ -105,7 +105,7 @@ impl Pass<'_> {
         let wanted = items.len();
         let mut gone = Vec::new();
         let mut failed = None;
-        let mut planned = false;
+        let (mut planned, mut done) = (false, false);
         for item in items {
             match self.try_write(item.request)?.map(|answer| removal(&answer, judge)) {
                 None => planned = true,
@@ -118,7 +118,7 @@ impl Pass<'_> {
                     }
                     continue;
                 }
-                Some(_) => {}
+                Some(outcome) => done |= outcome == Outcome::Done,
             }
             gone.push(item.label);
         }
@@ -128,12 +128,13 @@ impl Pass<'_> {
         };
         self.report(Step {
             name: name.to_owned(),
-            undo: undo.filter(|_| !gone.is_empty()).map(|undo| format!("{undo}: {}", gone.join(", "))),
+            undo: undo.filter(|_| done || planned).map(|undo| format!("{undo}: {}", gone.join(", "))),
             detail: Some(detail),
             outcome: match failed {
                 Some(failure) => Outcome::Failed(failure),
                 None if planned => Outcome::Planned,
-                None => Outcome::Done,
+                None if done => Outcome::Done,
+                None => Outcome::Already,
             },
         });
         Ok(())

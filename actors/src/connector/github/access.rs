@@ -2,7 +2,7 @@
 use serde_json::{Value, json};
 
 use super::account::{Account, Membership};
-use super::api::{Session, judge, must};
+use super::api::{Session, entries, judge, must};
 use super::{GitHub, text};
 use crate::connector::pass::{Failure, Halt, Outcome, Pass, Step};
 use crate::connector::step::{Fetched, Item, addresses, change, is_not_found, removal};
@@ -75,7 +75,7 @@ impl GitHub {
         let is_own = |entry: &Value| text(entry, "login").eq_ignore_ascii_case(&account.login);
         let entries = match first.header("link") {
             Some(_) => session.list(pass, url)?,
-            None => Ok(first.json().as_array().cloned().unwrap_or_default()),
+            None => entries(&first),
         };
         Ok(entries.map(|entries| Some(entries.into_iter().filter(is_own).collect())))
     }
@@ -105,7 +105,8 @@ impl GitHub {
                 break;
             }
         }
-        pass.note(NAME, outcome, format!("{} in all", ids.len()));
+        let detail = (!ids.is_empty()).then(|| format!("{} in all", ids.len()));
+        pass.note(NAME, outcome, detail);
         Ok(())
     }
 
@@ -230,16 +231,30 @@ impl GitHub {
                 left.push(format!("still in the enterprise {}", enterprise.slug));
             }
         }
-        // A list that may not be read has failed its own step already.
-        let queued = self.authorizations(pass, session, account)?.ok().flatten().map_or(0, |all| all.len())
-            + self.tokens(pass, session, account)?.map_or(0, |all| all.len());
+        let authorizations = self.authorizations(pass, session, account)?.map(Option::unwrap_or_default);
+        let authorizations = readable(pass, authorizations)?.map(|all| all.len());
+        let tokens = self.tokens(pass, session, account)?;
+        let tokens = readable(pass, tokens)?.map(|all| all.len());
+        let queued = authorizations.unwrap_or_default() + tokens.unwrap_or_default();
+        let gone = match (authorizations, tokens) {
+            (Some(_), Some(_)) => "no member, no credentials",
+            _ => "no member; credentials could not be read",
+        };
         if left.is_empty() && queued > 0 {
             let reference = format!("{queued} credentials are not revoked yet");
             pass.note("verify", Outcome::Pending { reference }, None);
         } else {
-            pass.verified(&left, "no member, no credentials");
+            pass.verified(&left, gone);
         }
         Ok(())
+    }
+}
+
+/// A list read back; nothing when it may not be read, which has failed its own step already.
+fn readable<T>(pass: &mut Pass<'_>, listed: Result<T, Failure>) -> Result<Option<T>, Halt> {
+    match listed {
+        Err(Failure::Permission { .. }) => Ok(None),
+        listed => must(pass, "verify", listed).map(Some),
     }
 }
 

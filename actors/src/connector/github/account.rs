@@ -6,12 +6,14 @@
 //! 3. An attribute of the person that holds the login, such as `githubUsername`.
 //!
 //! Never a public e-mail address: anyone can write any address there.
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::GitHub;
 use super::api::{Session, judge, must};
 use crate::connector::pass::{Failure, Halt, Leaver, Match, Pass};
-use crate::connector::step::{Fetched, addresses};
+use crate::connector::step::Fetched;
 use crate::connector::wire::escape;
 
 const IDENTITIES: &str = "samlIdentityProvider { externalIdentities(first: 2, userName: $name) { totalCount \
@@ -71,15 +73,15 @@ pub struct Membership {
 }
 
 impl Membership {
-    fn of(body: &Value) -> Self {
+    /// Nothing when the role is not told: then nobody knows whether it is an owner.
+    fn of(body: &Value) -> Option<Self> {
         let teams = body["enterprise_teams_providing_indirect_membership"].as_array();
-        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        Self {
-            state: text("state"),
-            role: text("role"),
+        Some(Self {
+            state: body["state"].as_str()?.to_owned(),
+            role: body["role"].as_str()?.to_owned(),
             is_direct: body["direct_membership"] != false,
             teams: teams.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
-        }
+        })
     }
 }
 
@@ -114,14 +116,13 @@ impl GitHub {
 
     /// Accounts linked to the person's SAML identity, at the enterprise or the organization.
     fn by_saml(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Fetched<Vec<Account>> {
-        let mut names = addresses(pass.leaver());
-        let user_name = pass.leaver().user_name.to_lowercase();
-        if !user_name.is_empty() && !names.contains(&user_name) {
-            names.push(user_name);
-        }
+        let leaver = pass.leaver();
+        let mut folded = BTreeSet::new();
+        let names = leaver.emails.iter().chain([&leaver.user_name]).map(|name| name.trim());
         let mut accounts = Vec::new();
-        for name in names {
-            let provider = match self.identities(pass, session, &name)? {
+        // As it is spelled: nobody says whether GitHub's filter heeds the case.
+        for name in names.filter(|name| !name.is_empty() && folded.insert(name.to_lowercase())) {
+            let provider = match self.identities(pass, session, name)? {
                 Ok(provider) => provider,
                 Err(failure) => return Ok(Err(failure)),
             };
@@ -130,11 +131,15 @@ impl GitHub {
                 let count = identities["totalCount"].as_u64().unwrap_or(2).try_into().unwrap_or(2);
                 return Ok(Err(Failure::Ambiguous { count }));
             }
-            let nodes = identities["nodes"].as_array().into_iter().flatten();
+            let nodes = match identities["nodes"].as_array() {
+                Some(nodes) => nodes.iter(),
+                None if provider.is_null() => [].iter(),
+                None => return Ok(Err(Failure::Malformed { detail: "identities without nodes".into() })),
+            };
             // `user` is null when nobody has ever signed in with it.
             accounts.extend(
                 nodes
-                    .filter(|node| is_named(node, &name))
+                    .filter(|node| is_named(node, name))
                     .filter_map(|node| Account::of_identity(&node["user"])),
             );
         }
@@ -185,7 +190,11 @@ impl GitHub {
     ) -> Fetched<Option<Membership>> {
         let url = self.api.org(&format!("memberships/{}", escape(login)));
         let found = pass.find(session.read(url), judge)?;
-        Ok(found.map(|response| response.map(|response| Membership::of(&response.json()))))
+        Ok(found.and_then(|response| match response.map(|response| Membership::of(&response.json())) {
+            None => Ok(None),
+            Some(Some(membership)) => Ok(Some(membership)),
+            Some(None) => Err(Failure::Malformed { detail: "a membership without role".into() }),
+        }))
     }
 
     /// Stops at whom no program removes; else tells the membership.
@@ -218,7 +227,7 @@ impl GitHub {
 fn is_named(identity: &Value, name: &str) -> bool {
     let names = ["/samlIdentity/nameId", "/samlIdentity/username", "/scimIdentity/username"];
     let mut said = names.iter().filter_map(|path| identity.pointer(path)?.as_str());
-    said.any(|said| said.to_lowercase() == name)
+    said.any(|said| said.to_lowercase() == name.to_lowercase())
 }
 
 /// A text attribute of the person, at the top or in one of the extensions.

@@ -144,9 +144,9 @@ impl<'a> Session<'a> {
     /// [`Halt::Send`] while a page is not answered.
     pub fn list(&self, pass: &mut Pass<'_>, url: String) -> Fetched<Vec<Value>> {
         let pages = pass.pages(self.read(url), judge, |page| next_link(page).map(|next| self.read(next)))?;
-        Ok(pages.map(|pages| {
-            let entries = pages.iter().map(|page| page.json().as_array().cloned().unwrap_or_default());
-            entries.flatten().collect()
+        Ok(pages.and_then(|pages| {
+            let lists = pages.iter().map(entries).collect::<Result<Vec<_>, _>>()?;
+            Ok(lists.into_iter().flatten().collect())
         }))
     }
 
@@ -165,6 +165,15 @@ impl<'a> Session<'a> {
         let request = Request { purpose, ..Request::read(Method::Post, format!("{root}/graphql")) };
         versioned(request).bearer(&self.token).json(json!({ "query": query, "variables": variables }))
     }
+}
+
+/// Entries of one page of a list.
+///
+/// # Errors
+/// [`Failure::Malformed`] for what is no list: that is not "nothing there".
+pub fn entries(page: &Response) -> Result<Vec<Value>, Failure> {
+    let malformed = || Failure::Malformed { detail: "a list that is none".into() };
+    page.json().as_array().cloned().ok_or_else(malformed)
 }
 
 fn versioned(request: Request) -> Request {

@@ -17,6 +17,9 @@ const MEMBERS: &str = "query($slug: String!, $login: String!) { enterprise(slug:
 const REMOVE: &str = "mutation($enterprise: ID!, $user: ID!) { removeEnterpriseMember(input: {enterpriseId: \
      $enterprise, userId: $user}) { clientMutationId } }";
 
+/// What the token needs.
+const OWNER_RIGHT: &str = "admin:enterprise, as an enterprise owner";
+
 /// An enterprise, and a token of one of its owners: an App that is installed on an organization has no right there.
 pub struct Enterprise {
     /// As in its address.
@@ -37,11 +40,13 @@ impl Enterprise {
         let fetched = self.session(api).query(pass, OVERVIEW, variables)?;
         let data = must(pass, "guard", fetched)?;
         let is_account = |user: &Value| user["databaseId"] == account.id;
-        let mut owners =
-            data.pointer("/enterprise/ownerInfo/admins/nodes").and_then(Value::as_array).into_iter();
+        let owners = data.pointer("/enterprise/ownerInfo/admins/nodes").and_then(Value::as_array);
+        // Who may not see the owners cannot tell whether this is one.
+        let unseen = || Failure::Permission { missing: OWNER_RIGHT.into() };
+        let owners = must(pass, "guard", owners.ok_or_else(unseen))?;
         let detail = if is_account(&data["viewer"]) {
             "the connector acts for this account"
-        } else if owners.any(|owners| owners.iter().any(is_account)) {
+        } else if owners.iter().any(is_account) {
             "an owner of the enterprise: take the role away first"
         } else {
             let missing = Failure::Malformed { detail: "an enterprise without id".into() };
@@ -79,9 +84,9 @@ impl Enterprise {
                 detail: format!("the token sees no enterprise {}", self.slug),
             }),
             // Only owners see it.
-            Ok(data) if data["enterprise"]["ownerInfo"].is_null() => Outcome::Failed(Failure::Permission {
-                missing: "admin:enterprise, as an enterprise owner".into(),
-            }),
+            Ok(data) if data["enterprise"]["ownerInfo"].is_null() => {
+                Outcome::Failed(Failure::Permission { missing: OWNER_RIGHT.into() })
+            }
             Ok(_) => Outcome::Done,
             Err(failure) => Outcome::Failed(failure),
         };

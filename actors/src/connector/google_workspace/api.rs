@@ -155,14 +155,17 @@ impl Token<'_> {
             let token = body["nextPageToken"].as_str().filter(|token| !token.is_empty())?;
             Some(self.read(&format!("{path}&pageToken={}", escape(token))))
         })?;
-        Ok(pages.map(|pages| pages.iter().flat_map(|page| entries(page, member)).collect()))
+        Ok(pages.and_then(|pages| {
+            let lists = pages.iter().map(|page| entries(page, member)).collect::<Result<Vec<_>, _>>()?;
+            Ok(lists.into_iter().flatten().collect())
+        }))
     }
 
     /// A short list that is to be emptied: `label` and `id` name the members of an entry.
     pub fn items(&self, pass: &mut Pass<'_>, path: &str, label: &str, id: &str) -> Fetched<Vec<Item>> {
         let listed = pass.fetch(self.read(path), judge)?;
         Ok(listed.and_then(|page| {
-            let items = entries(&page, "items").into_iter().map(|entry| {
+            let items = entries(&page, "items")?.into_iter().map(|entry| {
                 // Without an id the address would be that of the whole list.
                 let nameless = || Failure::Malformed { detail: format!("an entry of {path} without {id}") };
                 let id = text(&entry, id).ok_or_else(nameless)?;
@@ -189,8 +192,16 @@ fn text(entry: &Value, name: &str) -> Option<String> {
     }
 }
 
-fn entries(page: &Response, member: &str) -> Vec<Value> {
-    page.json()[member].as_array().cloned().unwrap_or_default()
+/// Entries of a list. Google leaves an empty one out, but an answer that is no list at all is not "nothing there".
+fn entries(page: &Response, member: &str) -> Result<Vec<Value>, Failure> {
+    let malformed = || Failure::Malformed { detail: format!("a list without {member}") };
+    match &page.json() {
+        Value::Object(body) => match body.get(member) {
+            None => Ok(Vec::new()),
+            Some(entries) => entries.as_array().cloned().ok_or_else(malformed),
+        },
+        _ => Err(malformed()),
+    }
 }
 
 /// What an answer of the API means. Google says most with 403, so the reason decides, not the status.

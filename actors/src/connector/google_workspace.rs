@@ -94,11 +94,11 @@ impl Tool for GoogleWorkspace {
         };
         let account = self.resolve(pass, &directory)?;
         self.guard(pass, &account)?;
-        self.suspend(pass, &directory, &account)?;
+        self.suspend(pass, &directory, &account)?; // (1)
         let security = self.api.token(pass, Scope::Security)?;
-        self.end_access(pass, &security, &account)?;
+        self.end_access(pass, &security, &account)?; // (2)
         if self.wipe_devices {
-            self.wipe(pass, &account)?;
+            self.wipe(pass, &account)?; // (3)
         }
         if self.leave_groups {
             self.leave(pass, &account)?;
@@ -106,7 +106,7 @@ impl Tool for GoogleWorkspace {
         if let Some(org_unit) = &self.org_unit {
             move_to(pass, &directory, &account, org_unit)?;
         }
-        verify(pass, &directory, security.as_ref().ok(), &account)
+        verify(pass, &directory, security.as_ref().ok(), &account) // (4)
     }
 
     fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {

@@ -138,7 +138,7 @@ impl Webhook {
     }
 }
 
-/// (3)
+/// What the answer to a delivery means (3).
 fn judge_delivery(answer: &Answer) -> Outcome {
     let response = match answer {
         Ok(response) => response,

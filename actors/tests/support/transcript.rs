@@ -82,13 +82,15 @@ impl Transcript {
         pass::run(input, answers, |pass| if self.is_check() { tool.check(pass) } else { tool.remove(pass) })
     }
 
-    /// Runs the plan to its end, `respond` making the answers. Tells the requests and the end.
+    /// Runs the plan from these answers to its end, `respond` making all further ones. Tells the further requests and
+    /// the end.
     pub fn drive(
         &self,
         tool: &dyn Tool,
+        mut answers: Vec<Answer>,
         mut respond: impl FnMut(usize, &Request) -> Answer,
     ) -> (Vec<Request>, Progress) {
-        let (mut answers, mut requests) = (Vec::new(), Vec::new());
+        let mut requests = Vec::new();
         loop {
             let progress = self.run(tool, &answers);
             let Some(request) = &progress.request else { return (requests, progress) };

@@ -4,8 +4,14 @@
 //! live tenant.
 use serde_json::{Map, Value};
 
+mod field;
+pub mod github;
+pub mod google_workspace;
 pub mod pass;
 pub mod sign;
+pub mod slack;
+pub mod step;
+pub mod webhook;
 pub mod wire;
 
 use pass::{Halt, Pass};
@@ -70,7 +76,7 @@ pub struct Kind {
 }
 
 /// Every kind, in the order of the console's list.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[google_workspace::KIND, github::KIND, slack::KIND, webhook::KIND];
 
 /// The kind of this id.
 pub fn kind(id: &str) -> Option<&'static Kind> {

@@ -1,0 +1,356 @@
+//! Google Workspace: suspends the user and takes away what outlives a suspension.
+//!
+//! A service account with domain-wide delegation acts for an admin. The order is:
+//!
+//! 1. Suspend: nobody signs in any more.
+//! 2. End the web sessions, then revoke OAuth grants, application passwords and backup codes. Resetting the password
+//!    instead would leave Apps Script grants and application passwords alive
+//!    (<https://support.google.com/a/answer/6328616>). Two-step verification stays on: turning it off weakens the
+//!    account.
+//! 3. When wished: take the account off phones, leave all groups, move to an organizational unit.
+//! 4. Read back.
+//!
+//! A person is found by address and kept by id: Google answers to aliases too, and gives an address to someone else
+//! once it is free.
+use serde_json::{Value, json};
+
+use super::pass::{Failure, Halt, Outcome, Pass};
+use super::step::{Fetched, Item, addresses, change};
+use super::wire::{Method, escape};
+use super::{ConfigError, Field, Kind, Settings, Tool};
+use account::{Account, read_user, user_path};
+use api::{Api, Scope, Token, judge};
+
+pub mod account;
+pub mod api;
+
+const BASE_URL: &str = "https://admin.googleapis.com";
+const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+/// Google Workspace.
+pub const KIND: Kind = Kind {
+    id: "google_workspace",
+    title: "Google Workspace",
+    fields: &[
+        Field::required(
+            "service_account_key",
+            "Service account key",
+            "The JSON key file of a service account with domain-wide delegation.",
+        )
+        .secret(),
+        Field::required(
+            "admin_email",
+            "Admin",
+            "E-mail address of the admin that the service account acts for.",
+        ),
+        Field::switch("leave_groups", "Leave groups", "Remove the person from every group."),
+        Field::switch(
+            "wipe_devices",
+            "Wipe devices",
+            "Remove the work account from the person's mobile devices.",
+        ),
+        Field::optional("org_unit", "Move to", "Organizational unit for leavers, such as /Leavers."),
+        Field::optional("base_url", "API address", "Only for tests and gateways.").or(BASE_URL),
+        Field::optional("token_url", "Token address", "Only for tests and gateways.").or(TOKEN_URL),
+    ],
+    hosts: &["admin.googleapis.com", "oauth2.googleapis.com"],
+    // 2,400 a minute and user: far more than a pass needs, and other programs share it.
+    per_minute: 600,
+    concurrency: 4,
+    build,
+};
+
+struct GoogleWorkspace {
+    api: Api,
+    leave_groups: bool,
+    wipe_devices: bool,
+    org_unit: Option<String>,
+}
+
+fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
+    let org_unit = settings.get("org_unit").map(str::to_owned);
+    if org_unit.as_ref().is_some_and(|path| !path.starts_with('/')) {
+        return Err(ConfigError::new("org_unit", "must begin with a slash"));
+    }
+    let api = Api::new(
+        settings.base_url("base_url", BASE_URL)?,
+        settings.base_url("token_url", TOKEN_URL)?,
+        settings.required("service_account_key")?,
+        settings.required("admin_email")?,
+    )?;
+    let leave_groups = settings.is_on("leave_groups");
+    Ok(Box::new(GoogleWorkspace {
+        api,
+        leave_groups,
+        wipe_devices: settings.is_on("wipe_devices"),
+        org_unit,
+    }))
+}
+
+impl Tool for GoogleWorkspace {
+    fn remove(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
+        let directory = match self.api.token(pass, Scope::Directory)? {
+            Ok(token) => token,
+            Err(failure) => return Err(pass.fail("authorize", without_core(failure))),
+        };
+        let account = self.resolve(pass, &directory)?;
+        self.guard(pass, &account)?;
+        self.suspend(pass, &directory, &account)?; // (1)
+        let security = self.api.token(pass, Scope::Security)?;
+        self.end_access(pass, &security, &account)?; // (2)
+        if self.wipe_devices {
+            self.wipe(pass, &account)?; // (3)
+        }
+        if self.leave_groups {
+            self.leave(pass, &account)?;
+        }
+        if let Some(org_unit) = &self.org_unit {
+            move_to(pass, &directory, &account, org_unit)?;
+        }
+        verify(pass, &directory, security.as_ref().ok(), &account) // (4)
+    }
+
+    fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
+        let directory = match self.api.token(pass, Scope::Directory)? {
+            Ok(token) => token,
+            Err(failure) => return Err(pass.fail("credentials", failure)),
+        };
+        pass.note("credentials", Outcome::Done, format!("acts for {}", self.api.admin_email()));
+        self.check_admin(pass, &directory)?;
+        let admin = escape(self.api.admin_email());
+        self.check_scope(pass, "sessions_and_tokens", Scope::Security, &format!("users/{admin}/tokens"))?;
+        if self.leave_groups {
+            self.check_scope(pass, "groups", Scope::Groups, "groups?customer=my_customer&maxResults=1")?;
+        }
+        if self.wipe_devices {
+            let path = "customer/my_customer/devices/mobile?maxResults=1";
+            self.check_scope(pass, "devices", Scope::Devices, path)?;
+        }
+        Ok(())
+    }
+
+    fn origins(&self) -> Vec<String> {
+        super::step::origins(&self.api.urls())
+    }
+}
+
+/// Without the first scope nothing works at all, so the connector has to be mended.
+fn without_core(failure: Failure) -> Failure {
+    match failure {
+        Failure::Permission { missing } => Failure::Auth { detail: format!("not granted: {missing}") },
+        other => other,
+    }
+}
+
+impl GoogleWorkspace {
+    /// The stored id, or the one user that has an address of the person.
+    fn resolve(&self, pass: &mut Pass<'_>, token: &Token<'_>) -> Result<Account, Halt> {
+        if let Some(link) = &pass.leaver().link {
+            return match read_user(pass, token, &link.external_id)? {
+                Ok(Some(account)) => pass.choose(vec![account.found("link")]),
+                // Not by address then: it may belong to someone else by now.
+                Ok(None) => Err(pass.not_there()),
+                Err(failure) => Err(pass.fail("resolve", failure)),
+            };
+        }
+        let (mut found, mut refused, mut answered) = (Vec::new(), None, false);
+        for email in addresses(pass.leaver()) {
+            match read_user(pass, token, &email)? {
+                Ok(account) => {
+                    answered = true;
+                    found.extend(account.filter(|account| account.emails.contains(&email)));
+                }
+                // So are addresses of other domains answered, such as a private one.
+                Err(failure @ Failure::Permission { .. }) => refused = Some(failure),
+                Err(failure) => return Err(pass.fail("resolve", failure)),
+            }
+        }
+        match refused {
+            Some(failure) if !answered => Err(pass.fail("resolve", failure)),
+            _ => pass.choose(found.into_iter().map(|account| account.found("email")).collect()),
+        }
+    }
+
+    /// Whom no program removes.
+    fn guard(&self, pass: &mut Pass<'_>, account: &Account) -> Result<(), Halt> {
+        let reason = if account.emails.iter().any(|email| email == self.api.admin_email()) {
+            "the connector acts for this admin"
+        } else if account.is_admin {
+            "a super admin: take the role away first"
+        } else {
+            return Ok(());
+        };
+        Err(pass.fail("guard", Failure::Protected { detail: reason.into() }))
+    }
+
+    fn suspend(&self, pass: &mut Pass<'_>, token: &Token<'_>, account: &Account) -> Result<(), Halt> {
+        if account.is_suspended || account.is_archived {
+            let state = if account.is_suspended { "suspended" } else { "archived" };
+            pass.note("suspend", Outcome::Already, state.to_owned());
+            return Ok(());
+        }
+        // PUT changes only what it names here, and Google prefers it to PATCH.
+        let request = token.write(Method::Put, &user_path(&account.id)).json(json!({ "suspended": true }));
+        let undo = "Reactivate the user in the Google Admin console.";
+        pass.write("suspend", Some(undo), request, |answer| change(answer, judge))?;
+        Ok(())
+    }
+
+    fn end_access(
+        &self,
+        pass: &mut Pass<'_>,
+        security: &Result<Token<'_>, Failure>,
+        account: &Account,
+    ) -> Result<(), Halt> {
+        let token = match security {
+            Ok(token) => token,
+            Err(failure) => {
+                for name in ["sign_out", "oauth_tokens", "app_passwords", "backup_codes"] {
+                    pass.note(name, Outcome::Failed(failure.clone()), None);
+                }
+                return Ok(());
+            }
+        };
+        let user = user_path(&account.id);
+        let sign_out = token.write(Method::Post, &format!("{user}/signOut"));
+        pass.write("sign_out", None, sign_out, |answer| change(answer, judge))?;
+        let grants = token.items(pass, &format!("{user}/tokens"), "displayText", "clientId")?;
+        pass.sweep("oauth_tokens", None, grants, judge)?;
+        let passwords = token.items(pass, &format!("{user}/asps"), "name", "codeId")?;
+        pass.sweep("app_passwords", None, passwords, judge)?;
+        let codes = token.write(Method::Post, &format!("{user}/verificationCodes/invalidate"));
+        pass.write("backup_codes", None, codes, |answer| change(answer, judge))?;
+        Ok(())
+    }
+
+    /// Takes the work account off the person's devices, never wipes a whole device: it may be a private one.
+    fn wipe(&self, pass: &mut Pass<'_>, account: &Account) -> Result<(), Halt> {
+        let token = self.api.token(pass, Scope::Devices)?;
+        let listed = in_scope(token, |token| {
+            let query = escape(&format!("email:{}", account.primary_email));
+            let path =
+                format!("customer/my_customer/devices/mobile?maxResults=100&projection=BASIC&query={query}");
+            let devices = token.list(pass, &path, "mobiledevices")?;
+            Ok(devices
+                .map(|devices| devices.iter().filter_map(|device| wiping(token, device, account)).collect()))
+        })?;
+        pass.sweep("devices", None, listed, judge)
+    }
+
+    fn leave(&self, pass: &mut Pass<'_>, account: &Account) -> Result<(), Halt> {
+        let token = self.api.token(pass, Scope::Groups)?;
+        let listed = in_scope(token, |token| {
+            let path = format!("groups?maxResults=200&userKey={}", escape(&account.id));
+            let groups = token.list(pass, &path, "groups")?;
+            let item = |group: &Value| {
+                let id = escape(group["id"].as_str()?);
+                let member = escape(&account.id);
+                Some(Item {
+                    label: group["email"].as_str()?.to_owned(),
+                    request: token.write(Method::Delete, &format!("groups/{id}/members/{member}")),
+                })
+            };
+            Ok(groups.map(|groups| groups.iter().filter_map(item).collect()))
+        })?;
+        pass.sweep("groups", Some("Add the person to these groups again"), listed, judge)
+    }
+
+    fn check_admin(&self, pass: &mut Pass<'_>, token: &Token<'_>) -> Result<(), Halt> {
+        let admin = match read_user(pass, token, self.api.admin_email())? {
+            Ok(Some(admin)) => admin,
+            Ok(None) => {
+                let detail = format!("{} is no user here", self.api.admin_email());
+                return Err(pass.fail("admin", Failure::Auth { detail }));
+            }
+            Err(failure) => return Err(pass.fail("admin", failure)),
+        };
+        let detail = match admin.is_admin {
+            true => "a super admin",
+            false => {
+                "a delegated admin: the role must allow updating users, their security and group members"
+            }
+        };
+        pass.note("admin", Outcome::Done, detail.to_owned());
+        Ok(())
+    }
+
+    fn check_scope(&self, pass: &mut Pass<'_>, name: &str, scope: Scope, path: &str) -> Result<(), Halt> {
+        match self.api.token(pass, scope)? {
+            Ok(token) => pass.rung(name, token.read(path), judge).map(|_| ()),
+            Err(failure) => {
+                pass.note(name, Outcome::Failed(failure), None);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Runs `list` when its scope was granted.
+fn in_scope<'a>(
+    token: Result<Token<'a>, Failure>,
+    list: impl FnOnce(&Token<'a>) -> Fetched<Vec<Item>>,
+) -> Fetched<Vec<Item>> {
+    match token {
+        Ok(token) => list(&token),
+        Err(failure) => Ok(Err(failure)),
+    }
+}
+
+/// The removal from one device; nothing for a device of someone else, should the search be less exact than asked.
+fn wiping(token: &Token<'_>, device: &Value, account: &Account) -> Option<Item> {
+    let mut owners = device["email"].as_array()?.iter().filter_map(Value::as_str);
+    owners.find(|owner| account.emails.contains(&owner.to_lowercase()))?;
+    let id = device["resourceId"].as_str()?;
+    let path = format!("customer/my_customer/devices/mobile/{}/action", escape(id));
+    Some(Item {
+        label: device["model"].as_str().unwrap_or(id).to_owned(),
+        request: token.write(Method::Post, &path).json(json!({ "action": "admin_account_wipe" })),
+    })
+}
+
+fn move_to(pass: &mut Pass<'_>, token: &Token<'_>, account: &Account, org_unit: &str) -> Result<(), Halt> {
+    if account.org_unit.eq_ignore_ascii_case(org_unit) {
+        pass.note("org_unit", Outcome::Already, None);
+        return Ok(());
+    }
+    let request = token.write(Method::Put, &user_path(&account.id)).json(json!({ "orgUnitPath": org_unit }));
+    let undo = format!("Move the user back to {}.", account.org_unit);
+    pass.write("org_unit", Some(&undo), request, |answer| change(answer, judge))?;
+    Ok(())
+}
+
+/// Reads back what decides: the state of the account, its grants and its application passwords.
+fn verify(
+    pass: &mut Pass<'_>,
+    directory: &Token<'_>,
+    security: Option<&Token<'_>>,
+    account: &Account,
+) -> Result<(), Halt> {
+    if pass.is_preview() {
+        pass.verified(&[], "");
+        return Ok(());
+    }
+    let mut left = Vec::new();
+    match read_user(pass, directory, &account.id)? {
+        Ok(Some(now)) if !now.is_suspended && !now.is_archived => left.push("the user is active".to_owned()),
+        Ok(_) => {}
+        Err(failure) => return Err(pass.fail("verify", failure)),
+    }
+    for (list, what) in [("tokens", "OAuth grants"), ("asps", "application passwords")] {
+        let Some(token) = security else { break };
+        match token.items(pass, &format!("{}/{list}", user_path(&account.id)), "", idof(list))? {
+            Ok(items) if items.is_empty() => {}
+            Ok(items) => left.push(format!("{} {what}", items.len())),
+            Err(failure) => return Err(pass.fail("verify", failure)),
+        }
+    }
+    let gone = match security {
+        Some(_) => "suspended, without OAuth grants and application passwords",
+        None => "suspended; grants and passwords could not be read",
+    };
+    pass.verified(&left, gone);
+    Ok(())
+}
+
+fn idof(list: &str) -> &'static str {
+    if list == "tokens" { "clientId" } else { "codeId" }
+}

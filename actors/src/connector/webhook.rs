@@ -1,0 +1,161 @@
+//! A signed webhook, for tools that Ceven does not know: Standard Webhooks
+//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+//!
+//! 1. The id is that of the offboarding and the user: the same in every try, so the receiver can drop a second
+//!    delivery.
+//! 2. `id.timestamp.body` is signed with HMAC-SHA-256; during a rotation with both secrets, the new one first.
+//! 3. 2xx is a receipt. 410 says that the endpoint wants no more: the connector pauses. Anything else is tried again,
+//!    not before `Retry-After`.
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::pass::{Failure, Halt, Match, Outcome, Pass, retry_after_ms};
+use super::sign::hmac_sha256;
+use super::step::origins;
+use super::wire::{Answer, Body, Method, Request, SendError};
+use super::{ConfigError, Field, Kind, Settings, Tool};
+
+/// A signed webhook.
+pub const KIND: Kind = Kind {
+    id: "webhook",
+    title: "Webhook",
+    fields: &[
+        Field::required("url", "Address", "Receives a POST for everyone who is removed."),
+        Field::required("secret", "Signing secret", "whsec_ and 24 to 64 bytes in base64.").secret(),
+        Field::optional("previous_secret", "Previous secret", "Signs as well while receivers change over.")
+            .secret(),
+    ],
+    hosts: &[],
+    per_minute: 60,
+    concurrency: 4,
+    build,
+};
+
+/// A signing secret.
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// From `whsec_…`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] on `field` when it is none.
+    pub fn parse(field: &str, text: &str) -> Result<Self, ConfigError> {
+        let encoded = text
+            .strip_prefix("whsec_")
+            .ok_or_else(|| ConfigError::new(field, "does not begin with whsec_"))?;
+        let key =
+            STANDARD.decode(encoded).map_err(|_| ConfigError::new(field, "is no base64 behind whsec_"))?;
+        match key.len() {
+            24..=64 => Ok(Self(key)),
+            length => Err(ConfigError::new(field, format!("has {length} bytes: 24 to 64 are needed"))),
+        }
+    }
+
+    /// One signature of the header `webhook-signature`.
+    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+        format!("v1,{}", hmac_sha256(&self.0, format!("{id}.{timestamp}.{body}").as_bytes()))
+    }
+}
+
+struct Webhook {
+    url: String,
+    /// The current one first.
+    secrets: Vec<Secret>,
+}
+
+fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
+    let url = settings.required("url")?;
+    if crate::protocol::oidc::origin(url).is_none() || url.contains('#') {
+        return Err(ConfigError::new("url", "is no web address"));
+    }
+    let mut secrets = vec![Secret::parse("secret", settings.required("secret")?)?];
+    if let Some(previous) = settings.get("previous_secret") {
+        secrets.push(Secret::parse("previous_secret", previous)?);
+    }
+    Ok(Box::new(Webhook { url: url.to_owned(), secrets }))
+}
+
+impl Tool for Webhook {
+    fn remove(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
+        // The receiver knows its own accounts; here there is only the user's id to name.
+        let leaver = pass.leaver();
+        pass.found(Match {
+            external_id: leaver.user_id.to_string(),
+            label: leaver.user_name.clone(),
+            matched_by: "user_name".into(),
+        });
+        let request = self.delivery(pass);
+        pass.write("deliver", None, request, judge_delivery)?;
+        let reason = "a receiver cannot be read back: its answer is the receipt";
+        pass.note("verify", Outcome::skipped(reason), None);
+        Ok(())
+    }
+
+    fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
+        let secrets = match self.secrets.len() {
+            1 => "one secret",
+            _ => "two secrets: remove the previous one when every receiver has changed over",
+        };
+        pass.note("secret", Outcome::Done, secrets.to_owned());
+        // A test message might set a receiver to work, and a GET says nothing about POST.
+        pass.note("endpoint", Outcome::skipped("is tried by the first delivery"), None);
+        Ok(())
+    }
+
+    fn origins(&self) -> Vec<String> {
+        origins(&[&self.url])
+    }
+}
+
+impl Webhook {
+    fn delivery(&self, pass: &Pass<'_>) -> Request {
+        let leaver = pass.leaver();
+        let seconds = pass.now_ms().div_euclid(1_000);
+        let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let body = json!({
+            "type": "user.offboarded",
+            "timestamp": at.format(&Rfc3339).unwrap_or_default(),
+            "data": {
+                "offboarding_id": leaver.offboarding_id,
+                "user_id": leaver.user_id,
+                "user_name": leaver.user_name,
+                "external_id": leaver.external_id,
+                "emails": leaver.emails,
+                "display_name": leaver.display_name,
+            },
+        })
+        .to_string();
+        let id = format!("msg_{}_{}", leaver.offboarding_id.simple(), leaver.user_id.simple()); // (1)
+        let signatures: Vec<String> =
+            self.secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect(); // (2)
+        let request = Request::write(Method::Post, &self.url)
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", seconds.to_string())
+            .header("webhook-signature", signatures.join(" "));
+        Request { body: Body::Text(body), ..request }
+    }
+}
+
+/// What the answer to a delivery means (3).
+fn judge_delivery(answer: &Answer) -> Outcome {
+    let response = match answer {
+        Ok(response) => response,
+        Err(error @ (SendError::Blocked | SendError::TooLarge)) => {
+            return Outcome::Failed(Failure::Malformed { detail: error.to_string() });
+        }
+        Err(error) => return Outcome::Failed(Failure::Transient { detail: error.to_string() }),
+    };
+    Outcome::Failed(match (response.status, retry_after_ms(response)) {
+        (200..300, _) => return Outcome::Done,
+        (410, _) => Failure::Auth {
+            detail:
+                "the endpoint answered 410 Gone: it takes no more deliveries until its address is changed"
+                    .into(),
+        },
+        (_, Some(until)) => Failure::RateLimited { until_ms: Some(until) },
+        (429, None) => Failure::RateLimited { until_ms: None },
+        (status, None) => Failure::Transient { detail: format!("the endpoint answered {status}") },
+    })
+}

@@ -106,7 +106,9 @@ fn journal(criterion: &mut Criterion) {
     )];
     let settings = Settings::load(None, variables).expect("settings");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let app = runtime.block_on(App::start(settings, Arc::new(SystemClock), address)).expect("a node");
+    let app = runtime
+        .block_on(App::start(settings, Arc::new(SystemClock), address, ceven::app::Role::Server))
+        .expect("a node");
     let stamp = app.stamp();
     let id = OrganizationId(stamp.new_id);
     let profile = Profile { id, slug: "x".into(), name: "X".into(), domains: vec![] };

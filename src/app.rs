@@ -3,6 +3,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ceven_actors::{
     clock::Clock,
+    connection::Ports,
     directory::Directory,
     domain::{
         caller::{Actor, Authority, Caller, Stamp},
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     activity::Activity,
     config::{ConfigError, Settings},
+    connectors::Toolbox,
     http::{auth::Access, scim::log::RequestLog},
     net::{client::Client, keys::Keys},
     secretbox::SecretBox,
@@ -46,7 +48,11 @@ pub struct App {
     /// Settings.
     pub settings: Settings,
     /// Opens and seals stored secrets.
-    pub secrets: SecretBox,
+    pub secrets: Arc<SecretBox>,
+    /// Makes tools of records.
+    pub toolbox: Arc<Toolbox>,
+    /// Requests to connected tools.
+    pub tool_outbound: Arc<Client>,
     /// Requests to issuers.
     pub outbound: Arc<Client>,
     /// Issuers' keys.
@@ -65,6 +71,15 @@ pub struct App {
     pub public_url: String,
     /// Where people reach the pages.
     pub console_url: String,
+}
+
+/// What a process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It serves, and works at connected tools.
+    Server,
+    /// It runs one verb and leaves the tools to servers.
+    CommandLine,
 }
 
 /// The node cannot start.
@@ -93,13 +108,28 @@ impl App {
         settings: Settings,
         clock: Arc<dyn Clock>,
         bound: SocketAddr,
+        role: Role,
     ) -> Result<Self, StartError> {
-        let secrets = settings.secret_box(&*clock)?;
+        let secrets = Arc::new(settings.secret_box(&*clock)?);
+        let toolbox = Arc::new(Toolbox::new(secrets.clone(), settings.guard()?));
+        let tool_limits = settings.client_limits(settings.outbound.tool_ms);
+        let tool_outbound = Arc::new(Client::new(settings.guard()?, clock.clone(), tool_limits)?);
         let limits = settings.client_limits(settings.outbound.issuer_ms);
         let outbound = Arc::new(Client::new(settings.guard()?, clock.clone(), limits)?);
         let store = Arc::new(SqlStore::connect(&settings.database.url, &settings.store_limits()).await?);
         store.migrate().await?;
-        let directory = Directory::start(store.clone(), clock.clone(), settings.directory_limits()).await?;
+        let ports = (role == Role::Server).then(|| {
+            Arc::new(Ports {
+                outbound: tool_outbound.clone(),
+                tools: toolbox.clone(),
+                leases: store.clone(),
+                clock: clock.clone(),
+                node: clock.new_id(),
+                lease: Duration::from_millis(settings.offboarding.lease_ms),
+            })
+        });
+        let directory =
+            Directory::start(store.clone(), clock.clone(), settings.directory_limits(), ports).await?;
         Ok(Self {
             freshness: Freshness::spawn(store.clone(), settings.database_timeout()),
             access: Access::new(settings.security.hashing),
@@ -111,6 +141,8 @@ impl App {
             revocations: Revocations::start(settings.revocation.claims).await?,
             bad_tokens: Attempts::new(settings.bad_token_limits()),
             secrets,
+            toolbox,
+            tool_outbound,
             outbound,
             scim_url: settings.scim_url(bound),
             public_url: settings.public_url(bound),

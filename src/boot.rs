@@ -7,13 +7,14 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    app::{App, StartError},
+    app::{App, Role, StartError},
     config::{LogFormat, Settings},
     http::{
         self,
         server::{ServerLimits, serve},
     },
     net::address::Range,
+    offboardings,
 };
 
 /// Why the server did not run.
@@ -71,7 +72,7 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
         drain: Duration::from_millis(settings.server.drain_timeout_ms),
     };
 
-    let app = Arc::new(App::start(settings, Arc::new(SystemClock), bound).await?);
+    let app = Arc::new(App::start(settings, Arc::new(SystemClock), bound, Role::Server).await?);
     let stop = CancellationToken::new();
     let admin_stop = CancellationToken::new();
     let admin =
@@ -82,6 +83,7 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
     let notes_stop = CancellationToken::new();
     let stopped = notes_stop.clone();
     let notes = tokio::spawn(async move { notes_app.keep_notes(stopped).await });
+    let ticks = tokio::spawn(offboardings::tick(app.clone(), notes_stop.clone()));
     tracing::info!(listen = %bound, scim = app.scim_url, "serving");
 
     stop_signal().await;
@@ -92,6 +94,7 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
     let _ = admin.await;
     notes_stop.cancel();
     let _ = notes.await;
+    let _ = ticks.await;
     if let Some(app) = Arc::into_inner(app) {
         app.stop().await;
     }

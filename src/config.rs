@@ -36,6 +36,7 @@ pub struct Settings {
     pub sign_in: SignIn,
     pub security: Security,
     pub outbound: Outbound,
+    pub offboarding: Offboarding,
     pub revocation: Revocation,
     pub log: Log,
 }
@@ -81,6 +82,8 @@ section! {
     }
     /// Requests to others.
     Outbound { connect_ms: u64, issuer_ms: u64, tool_ms: u64, answer_bytes: usize, keys_cool_down_ms: i64 }
+    /// Offboardings.
+    Offboarding { tick_ms: u64, lease_ms: u64 }
     /// What Okta asks for.
     Revocation { claims: usize, bad_tokens_per_address: u32, window_ms: i64 }
     /// Logs.

@@ -35,6 +35,7 @@ mod pace;
 mod run;
 
 use pace::Pace;
+pub use run::leaver;
 use run::{Run, Tokens};
 
 /// What connections need from outside.

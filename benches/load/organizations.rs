@@ -62,7 +62,9 @@ async fn make(server: &Server, count: usize) -> Vec<Key> {
     let variables = [("CEVEN_DATABASE__URL".to_owned(), server.database_url())];
     let settings = Settings::load(None, variables).expect("settings");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.port));
-    let app = Arc::new(App::start(settings, Arc::new(SystemClock), address).await.expect("a node"));
+    let app = Arc::new(
+        App::start(settings, Arc::new(SystemClock), address, ceven::app::Role::Server).await.expect("a node"),
+    );
     let made = stream::iter(0..count).map(|index| tokio::spawn(make_one(app.clone(), index))).buffered(16);
     let keys = made.map(|key| key.expect("an organization")).collect().await;
     if let Some(app) = Arc::into_inner(app) {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 mod admin;
 mod audit;
+mod connector;
 mod health;
 mod okta;
 mod org;
@@ -15,7 +16,7 @@ mod token;
 mod user;
 
 use crate::{
-    app::{App, StartError},
+    app::{App, Role, StartError},
     boot::{self, BootError},
     config::Settings,
     store::DatabaseError,
@@ -53,6 +54,9 @@ enum Verb {
     /// The connection to Okta.
     #[command(subcommand)]
     Okta(okta::Verb),
+    /// Connected tools.
+    #[command(subcommand)]
+    Connector(connector::Verb),
     /// Users.
     #[command(subcommand)]
     User(user::Verb),
@@ -179,8 +183,13 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         Verb::Serve => boot::run(settings).await.map(|()| Output::Printed).map_err(Failure::from),
         Verb::Healthcheck => health::check(&settings).await,
         verb => {
-            let app =
-                App::start(settings, Arc::new(SystemClock), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            let app = App::start(
+                settings,
+                Arc::new(SystemClock),
+                SocketAddr::from(([127, 0, 0, 1], 0)),
+                Role::CommandLine,
+            )
+            .await?;
             let output = on_database(&app, verb).await;
             app.stop().await;
             output
@@ -195,6 +204,7 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Admin(verb) => admin::run(app, verb).await,
         Verb::Token(verb) => token::run(app, verb).await,
         Verb::Okta(verb) => okta::run(app, verb).await,
+        Verb::Connector(verb) => connector::run(app, verb).await,
         Verb::User(verb) => user::run(app, verb).await,
         Verb::Audit(verb) => audit::run(app, verb).await,
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,

@@ -4,19 +4,27 @@
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use ceven_actors::{
+    connector::pass::Step,
     domain::{
-        id::{SessionId, TokenId, UserId},
+        connector::Connector,
+        id::{ConnectorId, OffboardingId, SessionId, TokenId, UserId},
+        offboarding::{Offboarding, Task},
+        okta::OktaConnection,
         role::Role,
         session::{Ending, Person},
         token::{Token, TokenKind},
         user::User,
     },
-    organization::message::{Answered, Command, OrganizationError},
+    organization::message::{Answer, Answered, Command, OffboardOptions, OrganizationError},
 };
+
+use serde_json::{Map, Value};
 
 use super::{reply::Failure, session::SignedIn};
 use crate::{
     app::App,
+    connectors,
+    okta::{self, OktaError, OktaForm},
     people::{self, PeopleFilter, PeoplePage},
     store::scim_log::{ScimRequest, TokenUse},
     tokens,
@@ -154,6 +162,97 @@ impl Administering<'_> {
         self.0.execute(Command::EndSessions { person, ending: Ending::Revoked }).await.map(drop)
     }
 
+    /// Saves the connection to Okta.
+    ///
+    /// # Errors
+    /// 400 for what cannot be used, 409 for a tenant and client of another organization.
+    pub async fn set_okta(&self, form: OktaForm) -> Result<Arc<OktaConnection>, Failure> {
+        let visit = self.0;
+        let caller = visit.who.caller(visit.ip, &visit.request_id);
+        okta::connect(visit.app, visit.who.organization, form, caller).await.map_err(|error| match error {
+            OktaError::Organization(error) => error.into(),
+            OktaError::Taken => OrganizationError::Conflict(error.to_string()).into(),
+            other => Failure::Bad(other.to_string()),
+        })
+    }
+
+    /// Takes the connection to Okta away.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn remove_okta(&self) -> Result<(), Failure> {
+        self.0.execute(Command::SetOkta { connection: None }).await.map(drop)
+    }
+
+    /// A connected tool.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn connector(&self, id: &str) -> Result<Arc<Connector>, Failure> {
+        let found = id.parse().ok().and_then(|id| self.who().snapshot.connector(id)).cloned();
+        found.ok_or_else(|| missing("Connector", id))
+    }
+
+    /// Connects a tool, or changes one.
+    ///
+    /// # Errors
+    /// 400 for settings of no use, 409 for a name that is taken.
+    pub async fn set_connector(
+        &self,
+        old: Option<&Connector>,
+        kind_and_name: (&str, &str),
+        settings: Map<String, Value>,
+    ) -> Result<Arc<Connector>, Failure> {
+        let record = connectors::record(self.0.app, self.who().organization, old, kind_and_name, settings);
+        let record = Arc::new(record.map_err(|error| Failure::Bad(error.to_string()))?);
+        self.0.execute(Command::SetConnector { connector: record.clone() }).await?;
+        Ok(record)
+    }
+
+    /// Disconnects a tool.
+    ///
+    /// # Errors
+    /// 404.
+    pub async fn remove_connector(&self, id: ConnectorId) -> Result<(), Failure> {
+        self.0.execute(Command::RemoveConnector { id }).await.map(drop)
+    }
+
+    /// Goes up a tool's ladder of checks.
+    ///
+    /// # Errors
+    /// 400 when the settings make no tool.
+    pub async fn check_connector(&self, connector: &Connector) -> Result<Vec<Step>, Failure> {
+        let looked = connectors::check(self.0.app, self.who().organization, connector).await;
+        looked.map_err(|error| Failure::Bad(error.to_string()))
+    }
+
+    /// What offboarding a person would do at each connected tool.
+    ///
+    /// # Errors
+    /// 404.
+    pub async fn preview(&self, user: &Arc<User>) -> Vec<connectors::Preview> {
+        connectors::preview(self.0.app, &self.who().snapshot, user).await
+    }
+
+    /// Ends a person's access, everywhere.
+    ///
+    /// # Errors
+    /// 404, or 409 for the last admin and for someone who is being offboarded.
+    pub async fn offboard(&self, id: UserId, options: OffboardOptions) -> Result<OffboardingId, Failure> {
+        self.offboarding(Command::Offboard { id, options: Arc::new(options) }).await
+    }
+
+    /// Cancels, tries again, or marks as done by hand.
+    ///
+    /// # Errors
+    /// 404 for what is finished or was never there.
+    pub async fn offboarding(&self, command: Command) -> Result<OffboardingId, Failure> {
+        match self.0.execute(command).await?.answer {
+            Answer::Offboarding(id) => Ok(id),
+            _ => Err(OrganizationError::Unavailable.into()),
+        }
+    }
+
     async fn draw(
         &self,
         label: &str,
@@ -190,6 +289,25 @@ impl Seeing<'_> {
     pub fn person(&self, id: &str) -> Result<Arc<User>, Failure> {
         let user = id.parse().ok().and_then(|id| self.0.who.snapshot.user(id)).cloned();
         user.ok_or_else(|| missing("User", id))
+    }
+
+    /// The latest offboardings, newest first, of one user when one is given.
+    ///
+    /// # Errors
+    /// 503 when they cannot be read now.
+    pub async fn offboardings(&self, user: Option<UserId>, count: u64) -> Result<Vec<Offboarding>, Failure> {
+        let found = self.0.app.store.offboardings(self.0.who.organization, user, count).await;
+        found.map_err(|_| OrganizationError::Unavailable.into())
+    }
+
+    /// An offboarding and its tools' parts.
+    ///
+    /// # Errors
+    /// 404, or 503 when it cannot be read now.
+    pub async fn offboarding(&self, id: &str) -> Result<(Offboarding, Vec<Task>), Failure> {
+        let parsed = id.parse().map_err(|_| missing("Offboarding", id))?;
+        let found = self.0.app.store.offboarding(self.0.who.organization, parsed).await;
+        found.map_err(|_| OrganizationError::Unavailable)?.ok_or_else(|| missing("Offboarding", id))
     }
 }
 

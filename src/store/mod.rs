@@ -1,11 +1,10 @@
 //! The durable side: SQLite without set-up, or PostgreSQL, through the same code.
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use ceven_actors::{
     domain::{
         audit::{Draft, Head, seal},
         caller::{Caller, Stamp},
-        change::Change,
         id::OrganizationId,
     },
     ports::{BoxFuture, Fingerprint, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
@@ -24,6 +23,7 @@ pub mod entity;
 pub mod freshness;
 pub mod journal;
 pub mod ledger;
+pub mod offboarding;
 pub mod okta;
 mod rows;
 pub mod scim_log;
@@ -31,13 +31,10 @@ pub mod scope;
 pub mod session_use;
 pub mod wal_index;
 
-use entity::{
-    admin, audit, connector, group, head, identity, membership, offboarding, okta_connection, organization,
-    session, task, token, used_token, user,
-};
+use entity::{admin, audit, group, head, membership, organization, session, token, user};
 use journal::Journal;
 use ledger::SqlLedger;
-use scope::{Scoped, changed_since, in_organization};
+use scope::{Scope, in_organization};
 use wal_index::WalIndex;
 
 /// How the store is used.
@@ -298,43 +295,6 @@ impl Store for SqlStore {
         digests: &'a [Digest],
     ) -> BoxFuture<'a, Result<Heads, StoreError>> {
         Box::pin(async move { self.ask(organizations, digests).await.map_err(unread) })
-    }
-}
-
-/// Rows of one organization at one instant: all that stand, or all that changed.
-struct Scope<'a> {
-    transaction: &'a DatabaseTransaction,
-    organization: OrganizationId,
-    since: Option<u64>,
-}
-
-impl Scope<'_> {
-    async fn read_offboarding(&self, changes: &mut Vec<Change>) -> Result<(), StoreError> {
-        for row in self.all::<okta_connection::Entity>().await? {
-            changes.push(rows::okta(&row)?);
-        }
-        changes.extend(self.all::<identity::Entity>().await?.into_iter().map(rows::identity));
-        for row in self.all::<used_token::Entity>().await? {
-            changes.push(rows::used_token(&row)?);
-        }
-        for row in self.all::<connector::Entity>().await? {
-            changes.push(rows::connector(&row)?);
-        }
-        for row in self.all::<offboarding::Entity>().await? {
-            changes.push(Change::Offboarding(Arc::new(rows::offboarding(&row)?)));
-        }
-        for row in self.all::<task::Entity>().await? {
-            changes.push(Change::Task(Arc::new(rows::task(&row)?)));
-        }
-        Ok(())
-    }
-
-    async fn all<E: Scoped>(&self) -> Result<Vec<E::Model>, StoreError> {
-        let query = match self.since {
-            None => E::standing(in_organization::<E>(self.organization)),
-            Some(seq) => changed_since::<E>(self.organization, seq as i64),
-        };
-        query.all(self.transaction).await.map_err(unread)
     }
 }
 

@@ -1,8 +1,13 @@
 //! The only way to begin a query on an organization's rows: with the organization.
-use ceven_actors::domain::id::OrganizationId;
-use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, Select};
+use std::sync::Arc;
 
-use super::entity;
+use ceven_actors::{
+    domain::{change::Change, id::OrganizationId},
+    ports::StoreError,
+};
+use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait, QueryFilter as _, Select};
+
+use super::{entity, rows, unread};
 
 /// A table whose rows belong to organizations.
 pub trait Scoped: EntityTrait {
@@ -55,4 +60,41 @@ pub fn in_organization<E: Scoped>(organization: OrganizationId) -> Select<E> {
 /// The rows of one organization that changed after unit `seq`.
 pub fn changed_since<E: Scoped>(organization: OrganizationId, seq: i64) -> Select<E> {
     in_organization::<E>(organization).filter(E::CHANGED.gt(seq))
+}
+
+/// Rows of one organization at one instant: all that stand, or all that changed.
+pub(super) struct Scope<'a> {
+    pub(super) transaction: &'a DatabaseTransaction,
+    pub(super) organization: OrganizationId,
+    pub(super) since: Option<u64>,
+}
+
+impl Scope<'_> {
+    pub(super) async fn read_offboarding(&self, changes: &mut Vec<Change>) -> Result<(), StoreError> {
+        for row in self.all::<entity::okta_connection::Entity>().await? {
+            changes.push(rows::okta(&row)?);
+        }
+        changes.extend(self.all::<entity::identity::Entity>().await?.into_iter().map(rows::identity));
+        for row in self.all::<entity::used_token::Entity>().await? {
+            changes.push(rows::used_token(&row)?);
+        }
+        for row in self.all::<entity::connector::Entity>().await? {
+            changes.push(rows::connector(&row)?);
+        }
+        for row in self.all::<entity::offboarding::Entity>().await? {
+            changes.push(Change::Offboarding(Arc::new(rows::offboarding(&row)?)));
+        }
+        for row in self.all::<entity::task::Entity>().await? {
+            changes.push(Change::Task(Arc::new(rows::task(&row)?)));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn all<E: Scoped>(&self) -> Result<Vec<E::Model>, StoreError> {
+        let query = match self.since {
+            None => E::standing(in_organization::<E>(self.organization)),
+            Some(seq) => changed_since::<E>(self.organization, seq as i64),
+        };
+        query.all(self.transaction).await.map_err(unread)
+    }
 }

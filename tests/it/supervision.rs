@@ -79,7 +79,7 @@ async fn node(memory_bytes: usize) -> Node {
     store.migrate().await.unwrap();
     let store = Arc::new(Brittle { store, panics: AtomicBool::new(false) });
     let limits = DirectoryLimits { permits: 10, reserved_permits: 5, memory_bytes, sweep_ms: 20 };
-    let directory = Directory::start(store.clone(), Arc::new(SystemClock), limits).await.unwrap();
+    let directory = Directory::start(store.clone(), Arc::new(SystemClock), limits, None).await.unwrap();
     Node { store, directory, _folder: folder }
 }
 

@@ -9,6 +9,9 @@ use warp::reply::Response;
 
 mod audit_export;
 mod auth;
+mod connectors;
+mod offboardings;
+mod okta;
 mod sessions;
 mod tokens;
 mod users;
@@ -23,6 +26,7 @@ use super::{
 use crate::{app::App, sign_in::Origin};
 
 pub use audit_export::filter as audit_filter;
+pub use offboardings::{time_ms, view as offboarding_view};
 pub use sessions::used_ms;
 pub use users::{people_filter, role_named};
 
@@ -75,6 +79,21 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("POST" | "PUT" | "PATCH", ["users", id, "role"]) => users::role(call, id).await,
         ("GET", ["users", id, "sessions"]) => users::sessions(&call, id).await,
         ("DELETE", ["users", id, "sessions"]) => users::end_sessions(&call, id).await,
+        ("GET", ["sso", "okta"]) => okta::get(&call).await,
+        ("PUT", ["sso", "okta"]) => okta::set(call).await,
+        ("DELETE", ["sso", "okta"]) => okta::remove(&call).await,
+        ("GET", ["connectors"]) => connectors::list(&call).await,
+        ("POST", ["connectors"]) => connectors::add(call).await,
+        ("GET", ["connectors", id]) => connectors::get(&call, id).await,
+        ("PUT", ["connectors", id]) => connectors::change(call, id).await,
+        ("DELETE", ["connectors", id]) => connectors::remove(&call, id).await,
+        ("POST", ["connectors", id, "check"]) => connectors::check(&call, id).await,
+        ("POST", ["users", id, "offboard"]) => offboardings::offboard(call, id).await,
+        ("GET", ["offboardings"]) => offboardings::list(&call).await,
+        ("GET", ["offboardings", id]) => offboardings::get(&call, id).await,
+        ("POST", ["offboardings", id, "retry"]) => offboardings::retry(call, id).await,
+        ("POST", ["offboardings", id, "done"]) => offboardings::mark_done(call, id).await,
+        ("POST", ["offboardings", id, "cancel"]) => offboardings::cancel(&call, id).await,
         (_, known) => Err(unmatched(known)),
     }
 }
@@ -85,7 +104,11 @@ fn unmatched(segments: &[&str]) -> Failure {
         ["auth", "login" | "logout"] | ["sso", "scim-tokens", _, "rotate"] => "POST",
         ["me" | "sessions" | "users"] | ["users", _] | ["sso", "audit-export"] => "GET, HEAD",
         ["sessions", _] | ["sso", "scim-tokens", _] => "DELETE",
-        ["sso", "scim-tokens"] => "GET, HEAD, POST",
+        ["sso", "scim-tokens"] | ["connectors"] => "GET, HEAD, POST",
+        ["sso", "okta"] | ["connectors", _] => "GET, HEAD, PUT, DELETE",
+        ["connectors", _, "check"] | ["users", _, "offboard"] => "POST",
+        ["offboardings"] | ["offboardings", _] => "GET, HEAD",
+        ["offboardings", _, "retry" | "done" | "cancel"] => "POST",
         ["users", _, "role"] => "POST, PUT, PATCH",
         ["users", _, "sessions"] => "GET, HEAD, DELETE",
         _ => return Failure::Nowhere,

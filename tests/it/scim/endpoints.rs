@@ -147,9 +147,11 @@ async fn the_whole_life_of_a_user(server: Server) {
             "user.replace",
             "user.role",
             "user.deactivate",
+            "offboarding.start",
             "user.reactivate",
             "group.create",
             "user.delete",
+            "offboarding.start",
             "user.reactivate"
         ]
     );

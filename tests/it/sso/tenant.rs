@@ -17,7 +17,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ceven::{
-    app::App,
+    app::{App, Role},
     config::Settings,
     http::server::{ServerLimits, serve},
     okta::{OktaForm, connect},
@@ -175,7 +175,7 @@ pub async fn node_in(folder: TempDir, clock: Arc<TestClock>) -> Node {
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     let settings = Settings::load(None, variables).unwrap();
-    let app = Arc::new(App::start(settings, clock.clone(), bound).await.unwrap());
+    let app = Arc::new(App::start(settings, clock.clone(), bound, Role::Server).await.unwrap());
     let stop = CancellationToken::new();
     let routes = ceven::http::routes(app.clone(), Arc::from([]));
     tokio::spawn(serve(listener, routes, limits(), stop.clone()));

@@ -1,0 +1,126 @@
+//! `connector add`, `list`, `check`, `remove`.
+use std::{path::PathBuf, sync::Arc};
+
+use ceven_actors::{
+    connector::{KINDS, pass::Outcome},
+    domain::{connector::Connector, id::ConnectorId},
+    organization::message::Command,
+    ports::Profile,
+};
+use clap::Subcommand;
+use serde_json::{Map, Value, json};
+
+use super::{Failure, Output, document, lines, organization};
+use crate::{app::App, connectors};
+
+/// Verbs on connected tools.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Connect a tool.
+    Add {
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+        /// Kind of tool.
+        #[arg(long, value_parser = kind)]
+        kind: String,
+        /// What to call it.
+        #[arg(long)]
+        name: String,
+        /// A JSON object with the tool's settings, secrets within.
+        #[arg(long, value_name = "FILE")]
+        config_file: PathBuf,
+    },
+    /// List connected tools.
+    List {
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+    },
+    /// Go up a tool's ladder of checks; nothing is changed there.
+    Check {
+        /// Id of the connector.
+        id: ConnectorId,
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+    },
+    /// Disconnect a tool.
+    Remove {
+        /// Id of the connector.
+        id: ConnectorId,
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+    },
+}
+
+fn kind(text: &str) -> Result<String, String> {
+    let known: Vec<_> = KINDS.iter().map(|kind| kind.id).collect();
+    match known.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("must be one of {}", known.join(", "))),
+    }
+}
+
+pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
+    match verb {
+        Verb::Add { org, kind, name, config_file } => {
+            let organization = organization(app, &org).await?;
+            let settings = read(&config_file)?;
+            let record = connectors::record(app, organization.id, None, (&kind, &name), settings);
+            let record = Arc::new(record.map_err(|error| Failure::Failed(error.to_string()))?);
+            app.fresh(organization.id).await?;
+            let command = Command::SetConnector { connector: record.clone() };
+            app.execute(organization.id, command, app.operator()).await?;
+            Ok(document(record.view(), format!("Connected {} ({}).", record.name, record.id)))
+        }
+        Verb::List { org } => {
+            let organization = organization(app, &org).await?;
+            let snapshot = app.fresh(organization.id).await?;
+            let text = lines(
+                snapshot.connectors().map(|one| format!("{}\t{}\t{}", one.id, one.kind, one.name)).collect(),
+                "No tools are connected.",
+            );
+            Ok(document(snapshot.connectors().map(|one| one.view()).collect(), text))
+        }
+        Verb::Check { id, org } => {
+            let (organization, connector) = find(app, &org, id).await?;
+            let steps = connectors::check(app, organization.id, &connector).await;
+            let steps = steps.map_err(|error| Failure::Check(error.to_string()))?;
+            let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_));
+            let text = lines(
+                steps
+                    .iter()
+                    .map(|step| {
+                        let sign = if failed(&step.outcome) { "FAILED" } else { "ok" };
+                        format!("{sign}\t{}\t{}", step.name, json!(step.outcome))
+                    })
+                    .collect(),
+                "This tool has no checks.",
+            );
+            match steps.iter().find(|step| failed(&step.outcome)) {
+                Some(_) => Err(Failure::Check(text)),
+                None => Ok(document(json!({ "checks": steps }), text)),
+            }
+        }
+        Verb::Remove { id, org } => {
+            let (organization, connector) = find(app, &org, id).await?;
+            app.execute(organization.id, Command::RemoveConnector { id }, app.operator()).await?;
+            Ok(document(json!({ "id": id, "removed": true }), format!("Disconnected {}.", connector.name)))
+        }
+    }
+}
+
+async fn find(app: &App, org: &str, id: ConnectorId) -> Result<(Profile, Arc<Connector>), Failure> {
+    let organization = organization(app, org).await?;
+    let snapshot = app.fresh(organization.id).await?;
+    let connector = snapshot.connector(id).cloned();
+    Ok((organization, connector.ok_or_else(|| Failure::Failed(format!("no tool {id} is connected")))?))
+}
+
+fn read(file: &std::path::Path) -> Result<Map<String, Value>, Failure> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::Failed(format!("{shown}: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{shown}: {error}")))
+}

@@ -1,0 +1,138 @@
+//! `/api/v1/users/{id}/offboard` and `/api/v1/offboardings`.
+use ceven_actors::{
+    connector::pass::Match,
+    domain::{
+        id::{OffboardingId, TaskId},
+        offboarding::{Offboarding, Task},
+    },
+    organization::message::{Command, OffboardOptions},
+};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Call, text};
+use crate::http::{
+    reply::{self, Failure},
+    right::missing,
+};
+
+/// Of what an admin writes.
+const MAX_NOTE_CHARACTERS: usize = 1_000;
+/// Of one list.
+const LISTED: u64 = 100;
+
+pub(super) async fn offboard(mut call: Call<'_>, id: &str) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let user = visit.seeing()?.person(id)?;
+    let body = call.object().await?;
+    let is_dry = match body.get("dry_run") {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(_) => return Err(Failure::Bad("dry_run must be true or false.".into())),
+    };
+    if is_dry {
+        let steps: Vec<Value> = admin.preview(&user).await.iter().map(|preview| preview.view()).collect();
+        let sessions =
+            admin.who().snapshot.sessions_of(ceven_actors::domain::session::Person::User(user.id)).count();
+        let view = json!({ "dry_run": true, "active": user.active, "sessions": sessions, "tools": steps });
+        return Ok(reply::json(StatusCode::OK, &view));
+    }
+    let options = options(&body)?;
+    let offboarding = admin.offboard(user.id, options).await?;
+    Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": offboarding })))
+}
+
+fn options(body: &Map<String, Value>) -> Result<OffboardOptions, Failure> {
+    let run_at_ms = match text(body, "run_at")? {
+        None => None,
+        Some(at) => {
+            Some(time_ms(&at).ok_or_else(|| Failure::Bad("run_at must be an RFC 3339 time.".into()))?)
+        }
+    };
+    Ok(OffboardOptions { reason: note(body, "reason")?, ticket: note(body, "ticket")?, run_at_ms })
+}
+
+/// An RFC 3339 time in milliseconds since 1970.
+pub fn time_ms(text: &str) -> Option<i64> {
+    let format = &time::format_description::well_known::Rfc3339;
+    let at = time::OffsetDateTime::parse(text, format).ok()?;
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+fn note(body: &Map<String, Value>, name: &str) -> Result<Option<Box<str>>, Failure> {
+    let note = text(body, name)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    match note {
+        Some(note) if note.chars().count() > MAX_NOTE_CHARACTERS => {
+            Err(Failure::Bad(format!("{name} has more than {MAX_NOTE_CHARACTERS} characters.")))
+        }
+        note => Ok(note.map(Into::into)),
+    }
+}
+
+pub(super) async fn list(call: &Call<'_>) -> Answer {
+    let visit = call.visit().await?;
+    let user = match call.parameter("user") {
+        None => None,
+        Some(id) => Some(id.parse().map_err(|_| missing("User", &id))?),
+    };
+    let found = visit.seeing()?.offboardings(user, LISTED).await?;
+    let views: Vec<Value> = found.iter().map(Offboarding::view).collect();
+    Ok(reply::json(StatusCode::OK, &json!({ "offboardings": views })))
+}
+
+pub(super) async fn get(call: &Call<'_>, id: &str) -> Answer {
+    let (offboarding, tasks) = call.visit().await?.seeing()?.offboarding(id).await?;
+    Ok(reply::json(StatusCode::OK, &view(&offboarding, &tasks)))
+}
+
+/// An offboarding with its tools' parts.
+pub fn view(offboarding: &Offboarding, tasks: &[Task]) -> Value {
+    let mut view = offboarding.view();
+    view["steps"] = tasks.iter().map(Task::view).collect();
+    view
+}
+
+pub(super) async fn retry(mut call: Call<'_>, id: &str) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let id: OffboardingId = id.parse().map_err(|_| missing("Offboarding", id))?;
+    let body = call.object().await?;
+    let task = task_of(&body)?;
+    let account = match (&task, text(&body, "account")?.map(|id| id.trim().to_owned())) {
+        (_, None) => None,
+        (Some(_), Some(id)) if !id.is_empty() && id.len() <= 255 => {
+            Some(Match { label: id.clone(), external_id: id, matched_by: "link".into() })
+        }
+        _ => return Err(Failure::Bad("account must be an id, and task must say of which tool.".into())),
+    };
+    let id = admin.offboarding(Command::Retry { id, task, account }).await?;
+    Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": id })))
+}
+
+fn task_of(body: &Map<String, Value>) -> Result<Option<TaskId>, Failure> {
+    let task = text(body, "task")?;
+    task.map(|id| id.parse().map_err(|_| missing("Task", id))).transpose()
+}
+
+pub(super) async fn mark_done(mut call: Call<'_>, id: &str) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let body = call.object().await?;
+    let task = task_of(&body)?.ok_or_else(|| Failure::Bad("task must be given.".into()))?;
+    let note = note(&body, "note")?.ok_or_else(|| Failure::Bad("note must say how it was done.".into()))?;
+    let known = admin.who().snapshot.task(task).filter(|task| task.offboarding.to_string() == id);
+    if known.is_none() {
+        return Err(missing("Task", task));
+    }
+    let id = admin.offboarding(Command::MarkDone { task, note }).await?;
+    Ok(reply::json(StatusCode::OK, &json!({ "offboarding_id": id })))
+}
+
+pub(super) async fn cancel(call: &Call<'_>, id: &str) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let id = id.parse().map_err(|_| missing("Offboarding", id))?;
+    let id = admin.offboarding(Command::CancelOffboarding { id }).await?;
+    Ok(reply::json(StatusCode::OK, &json!({ "offboarding_id": id })))
+}

@@ -5,6 +5,7 @@ mod faults;
 mod layers;
 mod ledger;
 mod model;
+mod offboarding;
 mod scim;
 mod sso;
 mod supervision;

@@ -4,5 +4,5 @@ mod pages;
 mod people;
 mod sessions;
 mod sign_in;
-mod support;
+pub mod support;
 mod tokens;

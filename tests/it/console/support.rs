@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use ceven::{
-    app::App,
+    app::{App, Role},
     config::Settings,
     sign_in::{Origin, Started, start_session},
 };
@@ -16,7 +16,7 @@ use ceven_actors::{
 use reqwest::{Method, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
 
-use crate::support::{Reply, Server};
+use crate::support::{MASTER_KEY, Reply, Server};
 
 pub const EMAIL: &str = "ops@acme.example";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -51,9 +51,14 @@ pub fn credentials(slug: &str) -> Value {
 
 /// Another node on the same database starts a session for a user, as a sign-in through Okta does.
 pub async fn session_of(server: &Server, slug: &str, user: &str) -> Browser {
-    let environment = [("CEVEN_DATABASE__URL".to_owned(), server.database_url.clone())];
+    let environment = [
+        ("CEVEN_DATABASE__URL".to_owned(), server.database_url.clone()),
+        ("CEVEN_SECURITY__MASTER_KEY".to_owned(), MASTER_KEY.to_owned()),
+    ];
     let settings = Settings::load(None, environment).unwrap();
-    let app = App::start(settings, Arc::new(SystemClock), ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let app = App::start(settings, Arc::new(SystemClock), ([127, 0, 0, 1], 0).into(), Role::CommandLine)
+        .await
+        .unwrap();
     let organization = app.store.organization_by_slug(slug).await.unwrap().unwrap().id;
     app.fresh(organization).await.unwrap();
     let origin = Origin { ip: [127, 0, 0, 1].into(), user_agent: "test".into(), request_id: "test".into() };

@@ -10,6 +10,7 @@ use ceven_actors::{
         id::OrganizationId,
     },
     organization::{
+        Refused,
         message::{Answered, Command, OrganizationError},
         state::Snapshot,
     },
@@ -72,6 +73,9 @@ pub struct App {
     /// Where people reach the pages.
     pub console_url: String,
 }
+
+/// How often an organization is looked up that is being put to sleep.
+const LOOK_UPS: u32 = 8;
 
 /// What a process is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +185,16 @@ impl App {
         caller: Caller,
     ) -> Result<Answered, OrganizationError> {
         let stamp = self.stamp();
-        self.directory.organization(id).await?.execute(command, caller, stamp).await
+        for _ in 0..LOOK_UPS {
+            let organization = self.directory.organization(id).await?;
+            match organization.enter(&command) {
+                Ok(permit) => return organization.execute_within(permit, command, caller, stamp).await,
+                Err(Refused::Busy) => return Err(OrganizationError::Busy),
+                // It was put to sleep between look-up and entry.
+                Err(Refused::Closed) => tokio::task::yield_now().await,
+            }
+        }
+        Err(OrganizationError::Unavailable)
     }
 
     /// Now, with ids to use.

@@ -1,6 +1,9 @@
 //! Organization id → actor: spawned when first needed, restarted with back-off, passivated by memory, drained.
 use std::{
-    sync::{Arc, atomic::AtomicI64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64},
+    },
     time::Duration,
 };
 
@@ -161,7 +164,9 @@ impl Shared {
         let published = Arc::new(ArcSwap::new(snapshot.clone()));
         let count = |count: usize| (Arc::new(Semaphore::new(count)), count);
         let (permits, reserved) = (count(self.limits.permits), count(self.limits.reserved_permits));
+        let closing = Arc::new(AtomicBool::new(false));
         let start = Start {
+            closing: closing.clone(),
             snapshot,
             published: published.clone(),
             store: self.store.clone(),
@@ -179,6 +184,7 @@ impl Shared {
             permit_count: permits.1,
             reserved: reserved.0,
             reserved_count: reserved.1,
+            closing,
             used_ms: Arc::new(AtomicI64::new(now_ms)),
         });
         self.organizations.insert(id, organization.clone());
@@ -186,14 +192,7 @@ impl Shared {
     }
 
     fn passivate(&self, id: OrganizationId) -> bool {
-        let gone = self.organizations.remove_if(&id, |_, organization| {
-            let idle = !organization.is_busy();
-            if idle {
-                // From here on nothing can be put in its mailbox but reads, which are asked again.
-                organization.close();
-            }
-            idle
-        });
+        let gone = self.organizations.remove_if(&id, |_, organization| organization.close_if_idle());
         if let Some((_, organization)) = &gone {
             let _ = organization.actor.drain();
         }

@@ -43,3 +43,20 @@ for (const form of document.querySelectorAll('form[method="post"]')) {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+
+// An offboarding that is under way is shown as it goes; each event fetches the part of the page that changes.
+const follow = () => {
+  const live = document.getElementById("live");
+  if (!live?.dataset.live) return;
+  const events = new EventSource(live.dataset.live);
+  events.onmessage = async () => {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+    const shown = document.getElementById("live");
+    if (!fresh || shown.contains(document.activeElement)) return;
+    shown.replaceWith(fresh);
+    if (!fresh.dataset.live) events.close();
+  };
+};
+follow();

@@ -14,6 +14,10 @@ pub(super) enum Place {
     Team,
     /// `/app/sso`
     Sso,
+    /// `/app/offboardings`
+    Offboardings,
+    /// `/app/connectors`
+    Connectors,
     /// `/app/audit`
     Audit,
     /// `/app/settings`
@@ -21,9 +25,11 @@ pub(super) enum Place {
 }
 
 /// Place, address, words, icon, and who sees it.
-const RAIL: [(Place, &str, &str, Icon, Role); 5] = [
+const RAIL: [(Place, &str, &str, Icon, Role); 7] = [
     (Place::Dashboard, "/app", "Dashboard", Icon::Dashboard, Role::Employee),
     (Place::Team, "/app/team", "Team", Icon::Team, Role::Member),
+    (Place::Offboardings, "/app/offboardings", "Offboardings", Icon::Leave, Role::Member),
+    (Place::Connectors, "/app/connectors", "Tools", Icon::Tool, Role::Admin),
     (Place::Sso, "/app/sso", "Single sign-on", Icon::Key, Role::Admin),
     (Place::Audit, "/app/audit", "Audit log", Icon::Log, Role::Admin),
     (Place::Settings, "/app/settings", "Settings", Icon::Settings, Role::Employee),
@@ -95,6 +101,11 @@ fn done(ask: &Ask<'_>) -> Markup {
         Some("role") => "The role was changed.",
         Some("session") => "The session was ended.",
         Some("sessions") => "All sessions of this person were ended.",
+        Some("saved") => "The settings were saved.",
+        Some("connected") => {
+            "The tool was connected. Run the check to see whether everything it needs is there."
+        }
+        Some("disconnected") => "Disconnected.",
         Some("revoked") => "The token was revoked. It is refused from now on.",
         _ => return html! {},
     };

@@ -27,7 +27,10 @@ use crate::{
         session::{self, CSRF_FIELD, NotSignedIn},
     },
 };
-use pages::{audit, audit_entry, dashboard, login, person, requests, settings, sso, team, tokens};
+use pages::{
+    audit, audit_entry, connectors, dashboard, login, offboard, offboarding, okta, person, requests,
+    settings, sso, team, tokens,
+};
 
 /// Bytes of a form.
 const FORM_BYTES: usize = 64 * 1024;
@@ -139,27 +142,49 @@ async fn signed_in(app: &Arc<App>, segments: &[&str], mut incoming: Incoming, re
     let ask = Ask { visit, query: incoming.query, form };
     // Where GET answers, HEAD does: hyper leaves the body out.
     let method = if incoming.method == Method::HEAD { Method::GET } else { incoming.method };
-    match (method.as_str(), segments) {
-        ("GET", ["app"]) => dashboard::show(&ask).await,
-        ("POST", ["logout"]) => login::sign_out(&ask).await,
-        ("GET", ["app", "sso"]) => sso::show(&ask),
-        ("GET", ["app", "sso", "requests"]) => requests::show(&ask).await,
-        ("GET", ["app", "sso", "tokens"]) => tokens::show(&ask).await,
-        ("POST", ["app", "sso", "tokens"]) => tokens::mint(&ask).await,
+    route(&ask, method.as_str(), segments).await
+}
+
+/// The pages, one line an address.
+async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
+    match (method, segments) {
+        ("GET", ["app"]) => dashboard::show(ask).await,
+        ("POST", ["logout"]) => login::sign_out(ask).await,
+        ("GET", ["app", "sso"]) => sso::show(ask),
+        ("GET", ["app", "sso", "requests"]) => requests::show(ask).await,
+        ("GET", ["app", "sso", "tokens"]) => tokens::show(ask).await,
+        ("POST", ["app", "sso", "tokens"]) => tokens::mint(ask).await,
         ("GET", ["app", "sso", "tokens", id, action @ ("rotate" | "revoke")]) => {
-            tokens::confirm(&ask, id, action)
+            tokens::confirm(ask, id, action)
         }
-        ("POST", ["app", "sso", "tokens", id, "rotate"]) => tokens::rotate(&ask, id).await,
-        ("POST", ["app", "sso", "tokens", id, "revoke"]) => tokens::revoke(&ask, id).await,
-        ("GET", ["app", "team"]) => team::show(&ask).await,
-        ("GET", ["app", "team", id]) => person::show(&ask, id).await,
-        ("POST", ["app", "team", id, "role"]) => person::set_role(&ask, id).await,
-        ("POST", ["app", "team", id, "sessions"]) => person::end_sessions(&ask, id).await,
-        ("POST", ["app", "team", id, "sessions", session]) => person::end_session(&ask, id, session).await,
-        ("GET", ["app", "audit"]) => audit::show(&ask).await,
-        ("GET", ["app", "audit", seq]) => audit_entry::show(&ask, seq).await,
-        ("GET", ["app", "settings"]) => settings::show(&ask),
-        ("POST", ["app", "settings", "sessions", id]) => settings::end_session(&ask, id).await,
+        ("POST", ["app", "sso", "tokens", id, "rotate"]) => tokens::rotate(ask, id).await,
+        ("POST", ["app", "sso", "tokens", id, "revoke"]) => tokens::revoke(ask, id).await,
+        ("GET", ["app", "team"]) => team::show(ask).await,
+        ("GET", ["app", "team", id]) => person::show(ask, id).await,
+        ("POST", ["app", "team", id, "role"]) => person::set_role(ask, id).await,
+        ("POST", ["app", "team", id, "sessions"]) => person::end_sessions(ask, id).await,
+        ("POST", ["app", "team", id, "sessions", session]) => person::end_session(ask, id, session).await,
+        ("GET", ["app", "team", id, "offboard"]) => offboard::show(ask, id).await,
+        ("POST", ["app", "team", id, "offboard"]) => offboard::begin(ask, id).await,
+        ("GET", ["app", "offboardings"]) => offboarding::list(ask).await,
+        ("GET", ["app", "offboardings", id]) => offboarding::show(ask, id).await,
+        ("POST", ["app", "offboardings", id, action @ ("retry" | "done" | "cancel")]) => {
+            offboarding::act(ask, id, action).await
+        }
+        ("GET", ["app", "connectors"]) => connectors::show(ask),
+        ("GET", ["app", "connectors", "new", kind]) => connectors::new(ask, kind),
+        ("POST", ["app", "connectors", "new", kind]) => connectors::add(ask, kind).await,
+        ("GET", ["app", "connectors", id]) => connectors::one(ask, id).await,
+        ("POST", ["app", "connectors", id]) => connectors::save(ask, id).await,
+        ("POST", ["app", "connectors", id, "check"]) => connectors::check(ask, id).await,
+        ("POST", ["app", "connectors", id, "remove"]) => connectors::remove(ask, id).await,
+        ("GET", ["app", "sso", "okta"]) => okta::show(ask).await,
+        ("POST", ["app", "sso", "okta"]) => okta::save(ask).await,
+        ("POST", ["app", "sso", "okta", "remove"]) => okta::remove(ask).await,
+        ("GET", ["app", "audit"]) => audit::show(ask).await,
+        ("GET", ["app", "audit", seq]) => audit_entry::show(ask, seq).await,
+        ("GET", ["app", "settings"]) => settings::show(ask),
+        ("POST", ["app", "settings", "sessions", id]) => settings::end_session(ask, id).await,
         ("GET" | "POST", _) => Err(Failure::Nowhere),
         _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),
     }

@@ -16,7 +16,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -69,6 +69,8 @@ pub struct Start {
     pub permits: (Arc<Semaphore>, usize),
     /// See [`Start::permits`].
     pub reserved: (Arc<Semaphore>, usize),
+    /// Set when it takes no more commands.
+    pub closing: Arc<AtomicBool>,
 }
 
 /// The actor; its memory is [`Memory`].
@@ -123,6 +125,7 @@ impl Actor for OrganizationActor {
             permit_count: start.permits.1,
             reserved: start.reserved.0,
             reserved_count: start.reserved.1,
+            closing: start.closing,
             used_ms: Arc::default(),
         };
         let _ = me.cast(Message::Tend);

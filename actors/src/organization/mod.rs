@@ -1,12 +1,12 @@
 //! One organization: one actor, one log, one snapshot.
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use arc_swap::ArcSwap;
 use ractor::{ActorRef, rpc::CallResult};
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub mod actor;
 mod connectors;
@@ -41,6 +41,8 @@ pub struct Organization {
     /// For commands that end access: a flood of others never makes them wait.
     pub(crate) reserved: Arc<Semaphore>,
     pub(crate) reserved_count: usize,
+    /// It is being put to sleep, or is asleep.
+    pub(crate) closing: Arc<AtomicBool>,
     pub(crate) used_ms: Arc<AtomicI64>,
 }
 
@@ -70,15 +72,40 @@ impl Organization {
         caller: Caller,
         stamp: Stamp,
     ) -> Result<Answered, OrganizationError> {
-        let permits = self.permits.clone();
-        let permit = permits.try_acquire_owned().or_else(|refused| match command.ends_access() {
-            true => self.reserved.clone().try_acquire_owned(),
-            false => Err(refused),
-        });
-        let permit = permit.map_err(|refused| match refused {
-            TryAcquireError::NoPermits => OrganizationError::Busy,
-            TryAcquireError::Closed => OrganizationError::Unavailable,
+        let permit = self.enter(&command).map_err(|refused| match refused {
+            Refused::Busy => OrganizationError::Busy,
+            Refused::Closed => OrganizationError::Unavailable,
         })?;
+        self.execute_within(permit, command, caller, stamp).await
+    }
+
+    /// A place for a command.
+    ///
+    /// # Errors
+    /// `Closed` when it is being put to sleep: look it up again.
+    pub fn enter(&self, command: &Command) -> Result<OwnedSemaphorePermit, Refused> {
+        let permit =
+            self.permits.clone().try_acquire_owned().or_else(|refused| match command.ends_access() {
+                true => self.reserved.clone().try_acquire_owned(),
+                false => Err(refused),
+            });
+        permit.map_err(|_| match self.closing.load(Ordering::SeqCst) {
+            true => Refused::Closed,
+            false => Refused::Busy,
+        })
+    }
+
+    /// Gives a command in a place that was entered, and waits until what it led to is durable.
+    ///
+    /// # Errors
+    /// [`OrganizationError`].
+    pub async fn execute_within(
+        &self,
+        permit: OwnedSemaphorePermit,
+        command: Command,
+        caller: Caller,
+        stamp: Stamp,
+    ) -> Result<Answered, OrganizationError> {
         self.call(|reply| Message::Execute { command, caller, stamp, permit, reply }).await
     }
 
@@ -97,16 +124,39 @@ impl Organization {
         self.used_ms.store(now_ms, Ordering::Relaxed);
     }
 
-    /// Whether commands are waiting or in flight, or tools are still to be told.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.permits.available_permits() < self.permit_count
-            || self.reserved.available_permits() < self.reserved_count
-            || self.published.load().tasks().any(|task| task.state.is_open())
+    /// Closes it unless a command is waiting or in flight, or a tool is still to be told: then nothing can be put in
+    /// its mailbox any more but reads, which are asked again. Returns whether it is closed.
+    pub(crate) fn close_if_idle(&self) -> bool {
+        if self.published.load().tasks().any(|task| task.state.is_open()) {
+            return false;
+        }
+        // Whoever finds no place meanwhile is told to look again, not that there are too many.
+        self.closing.store(true, Ordering::SeqCst);
+        let all = |permits: &Arc<Semaphore>, count: usize| {
+            permits.clone().try_acquire_many_owned(u32::try_from(count).unwrap_or(u32::MAX))
+        };
+        let taken = all(&self.permits, self.permit_count)
+            .and_then(|all_of_them| Ok((all_of_them, all(&self.reserved, self.reserved_count)?)));
+        match taken {
+            Ok(_held) => self.close(),
+            Err(_) => self.closing.store(false, Ordering::SeqCst),
+        }
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Takes no more commands.
     pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
         self.permits.close();
         self.reserved.close();
     }
+}
+
+/// Why there is no place for a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many are waiting.
+    Busy,
+    /// It takes no more.
+    Closed,
 }

@@ -43,7 +43,7 @@ pub(super) async fn export(call: &Call<'_>) -> Answer {
     let through_seq = snapshot.head().audit_seq; // (2)
     let reader = Reader { app: call.app.clone(), organization, filter, through_seq };
     tokio::spawn(reader.read(after_seq, sender));
-    let mut response = warp::reply::stream(Pages(receiver)).into_response();
+    let mut response = warp::reply::stream(Parts(receiver)).into_response();
     let name = format!("attachment; filename=\"{}-audit.ndjson\"", snapshot.profile().slug);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -73,7 +73,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn read(self, mut after_seq: u64, pages: mpsc::Sender<Result<Bytes, std::io::Error>>) {
+    async fn read(self, mut after_seq: u64, pages: mpsc::Sender<Part>) {
         loop {
             let page =
                 self.app.store.audit_page(self.organization, &self.filter, after_seq, self.through_seq, PAGE);
@@ -95,10 +95,14 @@ impl Reader {
     }
 }
 
-struct Pages(mpsc::Receiver<Result<Bytes, std::io::Error>>);
+/// A part of an answer that is sent as it comes into being.
+pub(super) type Part = Result<Bytes, std::io::Error>;
 
-impl Stream for Pages {
-    type Item = Result<Bytes, std::io::Error>;
+/// An answer in parts.
+pub(super) struct Parts(pub(super) mpsc::Receiver<Part>);
+
+impl Stream for Parts {
+    type Item = Part;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context)

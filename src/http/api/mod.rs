@@ -10,6 +10,7 @@ use warp::reply::Response;
 mod audit_export;
 mod auth;
 mod connectors;
+mod events;
 mod offboardings;
 mod okta;
 mod sessions;
@@ -91,6 +92,7 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("POST", ["users", id, "offboard"]) => offboardings::offboard(call, id).await,
         ("GET", ["offboardings"]) => offboardings::list(&call).await,
         ("GET", ["offboardings", id]) => offboardings::get(&call, id).await,
+        ("GET", ["offboardings", id, "events"]) => events::follow(&call, id).await,
         ("POST", ["offboardings", id, "retry"]) => offboardings::retry(call, id).await,
         ("POST", ["offboardings", id, "done"]) => offboardings::mark_done(call, id).await,
         ("POST", ["offboardings", id, "cancel"]) => offboardings::cancel(&call, id).await,
@@ -107,7 +109,7 @@ fn unmatched(segments: &[&str]) -> Failure {
         ["sso", "scim-tokens"] | ["connectors"] => "GET, HEAD, POST",
         ["sso", "okta"] | ["connectors", _] => "GET, HEAD, PUT, DELETE",
         ["connectors", _, "check"] | ["users", _, "offboard"] => "POST",
-        ["offboardings"] | ["offboardings", _] => "GET, HEAD",
+        ["offboardings"] | ["offboardings", _] | ["offboardings", _, "events"] => "GET, HEAD",
         ["offboardings", _, "retry" | "done" | "cancel"] => "POST",
         ["users", _, "role"] => "POST, PUT, PATCH",
         ["users", _, "sessions"] => "GET, HEAD, DELETE",

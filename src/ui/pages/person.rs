@@ -6,7 +6,7 @@ use ceven_actors::domain::{
 };
 use maud::{Markup, html};
 
-use super::{audit, team};
+use super::{audit, offboarding, team};
 use crate::{
     http::{api::role_named, right::missing},
     people::Card,
@@ -58,10 +58,12 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
                 }
                 (sessions(ask, snapshot.sessions_of(Person::User(user.id)), Some(&format!("{address}/sessions"))))
             }
+            (offboardings(ask, &user).await?)
             (history(ask, &user).await?)
         }
     };
-    ok(framed(ask, Place::Team, &card.name, html! {}, main))
+    let aside = html! { @if is_admin { a.button.danger href={ (address) "/offboard" } { "Offboard…" } } };
+    ok(framed(ask, Place::Team, &card.name, aside, main))
 }
 
 fn role_card(ask: &Ask<'_>, user: &User, is_admin: bool) -> Markup {
@@ -90,6 +92,11 @@ fn role_card(ask: &Ask<'_>, user: &User, is_admin: bool) -> Markup {
             }
         }
     }
+}
+
+async fn offboardings(ask: &Ask<'_>, user: &User) -> Result<Markup, crate::http::reply::Failure> {
+    let all = ask.visit.seeing()?.offboardings(Some(user.id), LATEST).await?;
+    Ok(html! { @if !all.is_empty() { section { h2 { "Offboardings" } (offboarding::table(&all)) } } })
 }
 
 async fn history(ask: &Ask<'_>, user: &User) -> Result<Markup, crate::http::reply::Failure> {

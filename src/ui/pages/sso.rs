@@ -13,6 +13,7 @@ use crate::ui::{
 pub(in crate::ui) fn tabs(here: &str) -> Markup {
     let tabs = [
         ("/app/sso", "Setup guide"),
+        ("/app/sso/okta", "Okta connection"),
         ("/app/sso/tokens", "SCIM Tokens"),
         ("/app/sso/requests", "SCIM requests"),
     ];
@@ -70,10 +71,14 @@ pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
                 ]))
                 p.muted { "People who sign in for the first time become employees. Promote them under " a href="/app/team" { "Team" } "." }
             }))
-            (step("Enable Universal Logout", None, html! {
-                (not_yet())
-                p { "In the Okta app, open " strong { "General → Universal Logout" } " and enter:" }
-                (fields(&[("Universal Logout endpoint", &format!("{api}/universal-logout"))]))
+            (step("Enable Universal Logout", Some(snapshot.okta().is_some_and(|okta| okta.universal_logout)), html! {
+                p { "Enter the tenant's issuer and the app's client under " a href="/app/sso/okta" { "Okta connection" } "." }
+                p { "In the Okta app, open " strong { "General → Universal Logout" } " (or " strong { "Authentication → Logout" } ", “Okta system or admin initiates logout”) and enter:" }
+                (fields(&[
+                    ("Logout Endpoint URL", &format!("{api}/universal-logout")),
+                    ("Authentication", "Signed JWT"),
+                    ("Subject format", "Email, or Issuer and Subject Identifier"),
+                ]))
             }))
             (step("Map Okta groups to roles", None, html! {
                 p { "Optional. Okta's Entitlement Management finds the roles "

@@ -1,0 +1,256 @@
+//! `/app/connectors`: the tools that people are removed from.
+use ceven_actors::{
+    connector::{
+        Field, KINDS, Kind, kind,
+        pass::{Failure as PassFailure, Outcome, Step},
+    },
+    domain::connector::Connector,
+};
+use http::StatusCode;
+use maud::{Markup, html};
+use serde_json::{Map, Value};
+
+use crate::{
+    http::reply::Failure,
+    ui::{
+        Answer, Ask,
+        layout::{Place, framed},
+        ok, page,
+        parts::{Tone, csrf, pill, time},
+        see_other,
+    },
+};
+
+pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
+    let right = ask.visit.administering()?;
+    let snapshot = &right.who().snapshot;
+    let open = snapshot.tasks().filter(|task| task.state.is_open()).count();
+    let main = html! {
+        p.lead { "When someone is offboarded, by Okta or from here, Ceven removes them from each of these tools and reads back that they are gone." }
+        @if snapshot.connectors().next().is_none() {
+            div.empty { p { strong { "No tools are connected." } } p { "Connect the first one below." } }
+        } @else {
+            div.scroll { table {
+                thead { tr { th scope="col" { "Name" } th scope="col" { "Tool" } th scope="col" { "State" } th scope="col" { "Waiting" } th scope="col" { "Connected" } } }
+                tbody { @for connector in snapshot.connectors() {
+                    tr {
+                        th scope="row" { a href={ "/app/connectors/" (connector.id) } { (connector.name) } }
+                        td { (title(connector)) }
+                        td { (state(connector)) }
+                        td { (snapshot.tasks().filter(|task| task.connector == connector.id && task.state.is_open()).count()) }
+                        td { (time(connector.created_ms)) }
+                    }
+                } }
+            } }
+            @if open > 0 { p.meta { (open) " removals are waiting or being tried again." } }
+        }
+        section {
+            h2 { "Connect a tool" }
+            div.chips { @for kind in KINDS { a href={ "/app/connectors/new/" (kind.id) } { (kind.title) } } }
+        }
+    };
+    ok(framed(ask, Place::Connectors, "Tools", html! {}, main))
+}
+
+fn title(connector: &Connector) -> &str {
+    kind(&connector.kind).map_or(&connector.kind, |kind| kind.title)
+}
+
+pub(in crate::ui) fn state(connector: &Connector) -> Markup {
+    match &connector.paused {
+        Some(_) => pill(Tone::Bad, "Paused"),
+        None => pill(Tone::Ok, "Connected"),
+    }
+}
+
+pub(in crate::ui) fn new(ask: &Ask<'_>, kind_id: &str) -> Answer {
+    ask.visit.administering()?;
+    let kind = kind(kind_id).ok_or(Failure::Nowhere)?;
+    ok(new_page(ask, kind, None))
+}
+
+fn new_page(ask: &Ask<'_>, kind: &Kind, error: Option<&str>) -> Markup {
+    let main = html! {
+        p.crumb { a href="/app/connectors" { "Tools" } }
+        form.card method="post" action={ "/app/connectors/new/" (kind.id) } {
+            (csrf(ask))
+            @if let Some(error) = error { p.error role="alert" { (error) } }
+            (inputs(ask, kind, kind.title, None))
+            button.primary type="submit" { "Connect" }
+            p.meta { "Secrets are encrypted before they are stored and never shown again." }
+        }
+    };
+    framed(ask, Place::Connectors, &format!("Connect {}", kind.title), html! {}, main)
+}
+
+/// Fields of a kind of tool: what was typed last, else what stands, else the default.
+fn inputs(ask: &Ask<'_>, kind: &Kind, name: &str, old: Option<&Connector>) -> Markup {
+    let value = |field: &Field| match ask.form.get(field.name) {
+        "" => old.and_then(|old| old.settings.get(field.name)).map_or(String::new(), |value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }),
+        typed => typed.to_owned(),
+    };
+    let is_kept = |field: &Field| old.is_some_and(|old| old.secrets.iter().any(|name| name == field.name));
+    html! {
+        label { span { "Name" } input name="name" required maxlength="100" value=(name) autocomplete="off"; }
+        @for field in kind.fields {
+            label {
+                span { (field.title) @if !field.required { " (optional)" } }
+                @if !field.options.is_empty() {
+                    select name=(field.name) {
+                        @for option in field.options {
+                            option value=(option) selected[value(field) == *option || (value(field).is_empty() && field.default == Some(option))] { (option) }
+                        }
+                    }
+                } @else if field.secret {
+                    input type="password" name=(field.name) autocomplete="new-password" spellcheck="false"
+                        required[field.required && !is_kept(field)] placeholder=[is_kept(field).then_some("Unchanged")];
+                } @else {
+                    input name=(field.name) value=(value(field)) required[field.required] placeholder=[field.default] autocomplete="off" spellcheck="false";
+                }
+                small { (field.help) }
+            }
+        }
+    }
+}
+
+pub(in crate::ui) async fn add(ask: &Ask<'_>, kind_id: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    let kind = kind(kind_id).ok_or(Failure::Nowhere)?;
+    match right.set_connector(None, (kind.id, ask.form.get("name")), typed(ask, kind)).await {
+        Ok(saved) => Ok(see_other(&format!("/app/connectors/{}?done=connected", saved.id))),
+        Err(failure) => again(failure, |error| new_page(ask, kind, Some(error))),
+    }
+}
+
+/// A form that was refused for what is in it is shown again with the reason.
+fn again(failure: Failure, form: impl FnOnce(&str) -> Markup) -> Answer {
+    let (status, detail) = failure.parts();
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => Ok(page(status, form(&detail))),
+        _ => Err(failure),
+    }
+}
+
+fn typed(ask: &Ask<'_>, kind: &Kind) -> Map<String, Value> {
+    let fields = kind.fields.iter().map(|field| (field.name.to_owned(), ask.form.get(field.name).into()));
+    fields.collect()
+}
+
+pub(in crate::ui) async fn one(ask: &Ask<'_>, id: &str) -> Answer {
+    let connector = ask.visit.administering()?.connector(id)?;
+    ok(one_page(ask, &connector, None, None))
+}
+
+fn one_page(ask: &Ask<'_>, connector: &Connector, checks: Option<&[Step]>, error: Option<&str>) -> Markup {
+    let address = format!("/app/connectors/{}", connector.id);
+    let main = html! {
+        p.crumb { a href="/app/connectors" { "Tools" } }
+        @if let Some(paused) = &connector.paused {
+            div.notice.bad { span.glyph aria-hidden="true" { "■" } p { strong { "Paused." } " The tool refuses its credentials: " (paused.reason) ". Removals wait until the settings are saved again." } }
+        }
+        @if let Some(checks) = checks { (ladder(checks)) }
+        div.columns {
+            @if let Some(kind) = kind(&connector.kind) {
+                form.card method="post" action=(address) {
+                    (csrf(ask))
+                    h2 { "Settings" }
+                    @if let Some(error) = error { p.error role="alert" { (error) } }
+                    (inputs(ask, kind, &connector.name, Some(connector)))
+                    button.primary type="submit" { "Save" }
+                }
+            }
+            div {
+                section.card {
+                    h2 { "Check" }
+                    p { "Goes through the credentials and every right that is needed. Nothing is changed at the tool." }
+                    form method="post" action={ (address) "/check" } { (csrf(ask)) button type="submit" { "Run the check" } }
+                }
+                section.card {
+                    h2 { "Disconnect" }
+                    p { "People are no longer removed from here. Removals that are still waiting are cancelled." }
+                    form method="post" action={ (address) "/remove" } { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
+                }
+            }
+        }
+    };
+    framed(ask, Place::Connectors, &connector.name, html! { (state(connector)) }, main)
+}
+
+fn ladder(checks: &[Step]) -> Markup {
+    html! {
+        section { h2 { "Result of the check" } div.scroll { table {
+            thead { tr { th scope="col" { "Check" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
+            tbody { @for step in checks { tr {
+                th scope="row" { (step.name.replace('_', " ")) }
+                td { (outcome(&step.outcome)) }
+                td.wide { (explain(step)) }
+            } } }
+        } } }
+    }
+}
+
+/// An outcome as a word.
+pub(in crate::ui) fn outcome(outcome: &Outcome) -> Markup {
+    match outcome {
+        Outcome::Done => pill(Tone::Ok, "Done"),
+        Outcome::Already => pill(Tone::Ok, "Already so"),
+        Outcome::Planned => pill(Tone::Plain, "Planned"),
+        Outcome::Skipped { .. } => pill(Tone::Plain, "Skipped"),
+        Outcome::Pending { .. } => pill(Tone::Warn, "Taken on"),
+        Outcome::Failed(failure) if failure.is_retryable() => pill(Tone::Warn, "Not yet"),
+        Outcome::Failed(_) => pill(Tone::Bad, "Failed"),
+    }
+}
+
+/// What a step says besides its outcome.
+pub(in crate::ui) fn explain(step: &Step) -> String {
+    let reason = match &step.outcome {
+        Outcome::Skipped { reason } => Some(reason.clone()),
+        Outcome::Pending { reference } => Some(format!("the tool's word for it: {reference}")),
+        Outcome::Failed(failure) => Some(words(failure)),
+        _ => None,
+    };
+    reason.into_iter().chain(step.detail.clone()).collect::<Vec<_>>().join("; ")
+}
+
+/// A failure as a sentence.
+pub(in crate::ui) fn words(failure: &PassFailure) -> String {
+    match failure {
+        PassFailure::RateLimited { .. } => "the tool wants fewer requests".into(),
+        PassFailure::Permission { missing } => format!("a right is missing: {missing}"),
+        PassFailure::Ambiguous { count } => format!("{count} accounts fit: choose one"),
+        PassFailure::NotRemoved { detail } => format!("reading back says it is still there: {detail}"),
+        PassFailure::Transient { detail }
+        | PassFailure::Auth { detail }
+        | PassFailure::Protected { detail }
+        | PassFailure::Conflict { detail }
+        | PassFailure::PlanUnavailable { detail }
+        | PassFailure::Malformed { detail } => detail.clone(),
+    }
+}
+
+pub(in crate::ui) async fn save(ask: &Ask<'_>, id: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    let old = right.connector(id)?;
+    let kind = kind(&old.kind).ok_or(Failure::Nowhere)?;
+    match right.set_connector(Some(&old), (&old.kind, ask.form.get("name")), typed(ask, kind)).await {
+        Ok(saved) => Ok(see_other(&format!("/app/connectors/{}?done=saved", saved.id))),
+        Err(failure) => again(failure, |error| one_page(ask, &old, None, Some(error))),
+    }
+}
+
+pub(in crate::ui) async fn check(ask: &Ask<'_>, id: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    let connector = right.connector(id)?;
+    let steps = right.check_connector(&connector).await?;
+    ok(one_page(ask, &connector, Some(&steps), None))
+}
+
+pub(in crate::ui) async fn remove(ask: &Ask<'_>, id: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    right.remove_connector(right.connector(id)?.id).await?;
+    Ok(see_other("/app/connectors?done=disconnected"))
+}

@@ -1,0 +1,87 @@
+//! `/app/team/{id}/offboard`: what will happen, and the word that makes it happen.
+use std::sync::Arc;
+
+use ceven_actors::{
+    connector::pass::Step,
+    domain::{session::Person, user::User},
+    organization::message::OffboardOptions,
+};
+use http::StatusCode;
+use maud::{Markup, html};
+
+use super::connectors::{explain, outcome};
+use crate::{
+    connectors::Preview,
+    ui::{
+        Answer, Ask,
+        layout::{Place, framed},
+        ok, page,
+        parts::{Tone, csrf, pill},
+        see_other,
+    },
+};
+
+/// Of what an admin writes.
+const MAX_NOTE_CHARACTERS: usize = 1_000;
+
+pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    let user = ask.visit.seeing()?.person(id)?;
+    let tools = right.preview(&user).await;
+    ok(form_page(ask, &user, &tools, None))
+}
+
+fn form_page(ask: &Ask<'_>, user: &Arc<User>, tools: &[Preview], error: Option<&str>) -> Markup {
+    let sessions = ask.visit.who.snapshot.sessions_of(Person::User(user.id)).count();
+    let main = html! {
+        p.crumb { a href="/app/team" { "Team" } " / " a href={ "/app/team/" (user.id) } { (user.user_name) } }
+        p.lead { "This is what will happen. The tools were asked just now; nothing has been changed." }
+        div.scroll { table {
+            thead { tr { th scope="col" { "Where" } th scope="col" { "Account" } th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
+            tbody {
+                tr { th scope="row" { "Ceven" } td { (user.user_name) } td { "deactivate" }
+                    td { @if user.active { (pill(Tone::Plain, "Planned")) } @else { (pill(Tone::Ok, "Already so")) } }
+                    td.wide { (sessions) @if sessions == 1 { " session ends" } @else { " sessions end" } } }
+                @for tool in tools { @for (number, step) in tool.steps.iter().enumerate() { (row(tool, number, step)) } }
+            }
+        } }
+        @if tools.is_empty() { p.muted { "No tools are connected: access to Ceven ends, and nothing else. " a href="/app/connectors" { "Connect a tool" } "." } }
+        form.card method="post" action={ "/app/team/" (user.id) "/offboard" } {
+            (csrf(ask))
+            @if let Some(error) = error { p.error role="alert" { (error) } }
+            label { span { "Reason (optional)" } input name="reason" maxlength=(MAX_NOTE_CHARACTERS) value=(ask.form.get("reason")) autocomplete="off"; }
+            label { span { "Ticket (optional)" } input name="ticket" maxlength="200" value=(ask.form.get("ticket")) autocomplete="off" spellcheck="false"; }
+            label { span { "Type " code { (user.user_name) } " to confirm" }
+                input name="confirm" required autocomplete="off" spellcheck="false" autocapitalize="none"; }
+            button.danger type="submit" { "Offboard now" }
+        }
+    };
+    framed(ask, Place::Team, &format!("Offboard {}", user.user_name), html! {}, main)
+}
+
+fn row(tool: &Preview, number: usize, step: &Step) -> Markup {
+    let account = tool.matched.as_ref().map_or("–", |found| &found.label);
+    html! { tr {
+        @if number == 0 { th scope="row" { (tool.connector.name) } td { (account) } } @else { td {} td {} }
+        td { (step.name.replace('_', " ")) }
+        td { (outcome(&step.outcome)) }
+        td.wide { (explain(step)) }
+    } }
+}
+
+pub(in crate::ui) async fn begin(ask: &Ask<'_>, id: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    let user = ask.visit.seeing()?.person(id)?;
+    if ask.form.get("confirm").trim() != &*user.user_name {
+        let tools = right.preview(&user).await;
+        let error = "The user name does not match: nothing was changed.";
+        return Ok(page(StatusCode::BAD_REQUEST, form_page(ask, &user, &tools, Some(error))));
+    }
+    let note = |name: &str| {
+        let text: String = ask.form.get(name).trim().chars().take(MAX_NOTE_CHARACTERS).collect();
+        (!text.is_empty()).then(|| text.into())
+    };
+    let options = OffboardOptions { reason: note("reason"), ticket: note("ticket"), run_at_ms: None };
+    let offboarding = right.offboard(user.id, options).await?;
+    Ok(see_other(&format!("/app/offboardings/{offboarding}")))
+}

@@ -1,0 +1,217 @@
+//! `/app/offboardings`: who has left, and how far each tool has come.
+use ceven_actors::{
+    clock::rfc3339,
+    domain::offboarding::{Offboarding, Status, Task, TaskState},
+    organization::message::Command,
+};
+use maud::{Markup, html};
+
+use super::connectors::{explain, outcome, words};
+use crate::{
+    http::{reply::Failure, right::missing},
+    ui::{
+        Answer, Ask,
+        layout::{Place, framed},
+        ok,
+        parts::{Tone, csrf, pill, time},
+        see_other,
+    },
+};
+
+const LISTED: u64 = 100;
+
+pub(in crate::ui) async fn list(ask: &Ask<'_>) -> Answer {
+    let all = ask.visit.seeing()?.offboardings(None, LISTED).await?;
+    let main = html! {
+        @if all.is_empty() {
+            div.empty { p { strong { "Nobody has been offboarded." } }
+                p { "Someone appears here when Okta deactivates or signs them out everywhere, or when an admin offboards them under " a href="/app/team" { "Team" } "." } }
+        } @else { (table(&all)) }
+    };
+    ok(framed(ask, Place::Offboardings, "Offboardings", html! {}, main))
+}
+
+/// Offboardings as rows.
+pub(in crate::ui) fn table(all: &[Offboarding]) -> Markup {
+    html! { div.scroll { table {
+        thead { tr { th scope="col" { "Person" } th scope="col" { "State" } th scope="col" { "By" } th scope="col" { "Way" } th scope="col" { "Asked" } th scope="col" { "Took" } } }
+        tbody { @for one in all { tr {
+            th scope="row" { a href={ "/app/offboardings/" (one.id) } { (one.user_name) } }
+            td { (status(one.status)) }
+            td { (one.asked_by) }
+            td { (way(one)) }
+            td { (time(one.asked_ms)) }
+            td { @match (one.begun_ms, one.finished_ms) { (Some(begun), Some(finished)) => (took(finished - begun)), _ => "–" } }
+        } } }
+    } } }
+}
+
+fn way(one: &Offboarding) -> String {
+    let name = serde_json::to_value(one.cause).ok().and_then(|name| name.as_str().map(str::to_owned));
+    name.unwrap_or_default().replace('_', " ").replace("scim", "SCIM")
+}
+
+fn status(status: Status) -> Markup {
+    match status {
+        Status::Scheduled => pill(Tone::Plain, "Scheduled"),
+        Status::Running => pill(Tone::Warn, "Running"),
+        Status::Done => pill(Tone::Ok, "Done"),
+        Status::NeedsAttention => pill(Tone::Bad, "Needs attention"),
+        Status::Cancelled => pill(Tone::Plain, "Cancelled"),
+    }
+}
+
+fn task_state(state: TaskState) -> Markup {
+    match state {
+        TaskState::Waiting => pill(Tone::Warn, "Waiting"),
+        TaskState::Done => pill(Tone::Ok, "Done"),
+        TaskState::DoneByHand => pill(Tone::Ok, "Done by hand"),
+        TaskState::NeedsAttention => pill(Tone::Bad, "Needs attention"),
+        TaskState::Cancelled => pill(Tone::Plain, "Cancelled"),
+    }
+}
+
+fn took(ms: i64) -> String {
+    match ms {
+        ..1_000 => format!("{} ms", ms.max(0)),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min", ms / 60_000),
+        _ => format!("{} h", ms / 3_600_000),
+    }
+}
+
+pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
+    let (one, tasks) = ask.visit.seeing()?.offboarding(id).await?;
+    let is_admin = ask.visit.administering().is_ok();
+    let is_open = matches!(one.status, Status::Scheduled | Status::Running | Status::NeedsAttention);
+    let main = html! {
+        p.crumb { a href="/app/offboardings" { "Offboardings" } }
+        div id="live" data-live=[(one.status == Status::Running).then(|| format!("/api/v1/offboardings/{}/events", one.id))] {
+            section.card { dl {
+                dt { "Status" } dd { (status(one.status)) }
+                dt { "Person" } dd { a href={ "/app/team/" (one.user) } { (one.user_name) } }
+                dt { "Asked" } dd { (time(one.asked_ms)) " by " (one.asked_by) " (" (way(&one)) ")" }
+                @if let Some(run_at) = one.run_at_ms { dt { "Planned for" } dd { (time(run_at)) } }
+                @if let Some(reason) = &one.reason { dt { "Reason" } dd { (reason) } }
+                @if let Some(ticket) = &one.ticket { dt { "Ticket" } dd { (ticket) } }
+                @if let (Some(begun), Some(finished)) = (one.begun_ms, one.finished_ms) { dt { "Took" } dd { (took(finished - begun)) } }
+            } }
+            @if !tasks.is_empty() {
+                section { h2 { "Waterfall" } (waterfall(&one, &tasks, ask.visit.app.clock.now_ms())) }
+                @for task in &tasks { (part(ask, task, is_admin)) }
+            } @else if one.status == Status::Done { p.muted { "No tools were connected: access to Ceven ended, and nothing else was to be done." } }
+        }
+        @if is_admin && is_open {
+            div.buttons {
+                @if !tasks.is_empty() { form method="post" action={ "/app/offboardings/" (one.id) "/retry" } { (csrf(ask)) button type="submit" { "Try everything again now" } } }
+                form method="post" action={ "/app/offboardings/" (one.id) "/cancel" } { (csrf(ask)) button.danger type="submit" { "Cancel what is left" } }
+            }
+        }
+    };
+    ok(framed(ask, Place::Offboardings, &one.user_name, html! {}, main))
+}
+
+/// Width of the plot in its own units, and of what stands left of it.
+const WIDTH: i64 = 900;
+const LEFT: i64 = 180;
+const ROW: i64 = 28;
+
+/// One bar a try, the pause before the next one as a line. The tables below say the same in words.
+fn waterfall(one: &Offboarding, tasks: &[Task], now_ms: i64) -> Markup {
+    let from = one.begun_ms.unwrap_or(one.asked_ms);
+    let last_try = tasks.iter().flat_map(|task| task.tries.iter().map(|one| one.ended_ms)).max();
+    let until = one.finished_ms.or(last_try).unwrap_or(now_ms).max(from + 1);
+    let x = |at_ms: i64| LEFT + (at_ms.clamp(from, until) - from) * (WIDTH - LEFT - 10) / (until - from);
+    let height = ROW * (tasks.len() as i64 + 1);
+    html! {
+        div.scroll {
+            svg.waterfall viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label="Tries of each tool over time; the tables below say the same." {
+                text x=(LEFT) y="16" { "0" }
+                text x=(WIDTH - 10) y="16" text-anchor="end" { (took(until - from)) }
+                @for (number, task) in tasks.iter().enumerate() {
+                    @let y = ROW * (number as i64 + 1);
+                    text x="8" y=(y + 18) { (task.name.chars().take(24).collect::<String>()) }
+                    @if let (Some(first), Some(last)) = (task.tries.first(), task.tries.last()) {
+                        line x1=(x(first.begun_ms)) x2=(x(last.ended_ms)) y1=(y + 14) y2=(y + 14) {}
+                    }
+                    @for one in &task.tries {
+                        rect.failed[one.failure.is_some()].done[one.failure.is_none()] x=(x(one.begun_ms)) y=(y + 6) width=((x(one.ended_ms) - x(one.begun_ms)).max(4)) height="16" rx="3" {
+                            title { (rfc3339(one.begun_ms)) ": " (took(one.ended_ms - one.begun_ms)) @if let Some(failure) = &one.failure { ", " (words(failure)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
+    let address = format!("/app/offboardings/{}", task.offboarding);
+    let now_ms = ask.visit.app.clock.now_ms();
+    html! { section {
+        div.heading { h2 { (task.name) } (task_state(task.state)) }
+        p.meta {
+            @if let Some(found) = &task.matched { "Account " (found.label) ", found by " (found.matched_by.replace('_', " ")) ". " }
+            (task.attempt) @if task.attempt == 1 { " try." } @else { " tries." }
+            @if task.state.is_open() && task.not_before_ms > now_ms { " Next one in " (took(task.not_before_ms - now_ms)) "." }
+            @if let Some(note) = &task.note { " Done by hand: " (note) }
+        }
+        @if !task.steps.is_empty() { div.scroll { table {
+            thead { tr { th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } th scope="col" { "Undo" } } }
+            tbody { @for step in &task.steps { tr {
+                th scope="row" { (step.name.replace('_', " ")) }
+                td { (outcome(&step.outcome)) }
+                td.wide { (explain(step)) }
+                td.wide { (step.undo.as_deref().unwrap_or("–")) }
+            } } }
+        } } }
+        @if is_admin && matches!(task.state, TaskState::Waiting | TaskState::NeedsAttention) {
+            details { summary { "Settle this by hand" }
+                form.card method="post" action={ (address) "/retry" } {
+                    (csrf(ask)) input type="hidden" name="task" value=(task.id);
+                    label { span { "Account id (optional)" } input name="account" maxlength="255" autocomplete="off" spellcheck="false"; small { "The tool's own id, when several or no accounts were found." } }
+                    button type="submit" { "Try again now" }
+                }
+                form.card method="post" action={ (address) "/done" } {
+                    (csrf(ask)) input type="hidden" name="task" value=(task.id);
+                    label { span { "How it was done" } input name="note" required maxlength="1000" autocomplete="off"; }
+                    button type="submit" { "Mark as done by hand" }
+                }
+            }
+        }
+    } }
+}
+
+pub(in crate::ui) async fn act(ask: &Ask<'_>, id: &str, action: &str) -> Answer {
+    let right = ask.visit.administering()?;
+    let parsed = id.parse().map_err(|_| missing("Offboarding", id))?;
+    let task = match ask.form.get("task") {
+        "" => None,
+        task => Some(task.parse().map_err(|_| missing("Task", task))?),
+    };
+    let command = match action {
+        "retry" => {
+            let account = Some(ask.form.get("account").trim()).filter(|id| !id.is_empty() && id.len() <= 255);
+            let account = account.filter(|_| task.is_some()).map(|id| ceven_actors::connector::pass::Match {
+                external_id: id.to_owned(),
+                label: id.to_owned(),
+                matched_by: "link".into(),
+            });
+            Command::Retry { id: parsed, task, account }
+        }
+        "done" => {
+            let note: String = ask.form.get("note").trim().chars().take(1_000).collect();
+            let task = task
+                .filter(|_| !note.is_empty())
+                .ok_or_else(|| Failure::Bad("Say how it was done.".into()))?;
+            let known = right.who().snapshot.task(task).is_some_and(|task| task.offboarding == parsed);
+            if !known {
+                return Err(missing("Task", task));
+            }
+            Command::MarkDone { task, note: note.into() }
+        }
+        _ => Command::CancelOffboarding { id: parsed },
+    };
+    let id = right.offboarding(command).await?;
+    Ok(see_other(&format!("/app/offboardings/{id}")))
+}

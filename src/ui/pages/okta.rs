@@ -1,0 +1,133 @@
+//! `/app/sso/okta`: the connection to the tenant, and what it has asked for lately.
+use ceven_actors::domain::okta::{EmailPolicy, LogoutEffect};
+use http::StatusCode;
+use maud::{Markup, html};
+
+use crate::{
+    okta::OktaForm,
+    store::scim_log::ScimRequest,
+    ui::{
+        Answer, Ask,
+        layout::{Place, framed},
+        ok, page,
+        pages::sso::tabs,
+        parts::{Tone, csrf, pill, time},
+        see_other,
+    },
+};
+
+/// Requests that are looked through for those of Universal Logout, and how many are shown.
+const LOOKED: u64 = 500;
+const SHOWN: usize = 20;
+
+pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
+    let latest = ask.visit.administering()?.latest_scim_requests(LOOKED).await?;
+    ok(form_page(ask, &latest, None))
+}
+
+fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>) -> Markup {
+    let okta = ask.visit.who.snapshot.okta();
+    let value = |name: &str, standing: Option<&str>| match ask.form.get(name) {
+        "" => standing.unwrap_or_default().to_owned(),
+        typed => typed.to_owned(),
+    };
+    let effect = okta.map(|okta| okta.effect).unwrap_or_default();
+    let policy = okta.map(|okta| okta.email_verified).unwrap_or_default();
+    let has_secret = okta.is_some_and(|okta| okta.client_secret.is_some());
+    let main = html! {
+        (tabs("/app/sso/okta"))
+        div.columns {
+            form.card method="post" action="/app/sso/okta" {
+                (csrf(ask))
+                h2 { "Connection" }
+                @if let Some(error) = error { p.error role="alert" { (error) } }
+                label { span { "Issuer" } input name="issuer" type="url" required maxlength="255" placeholder="https://acme.okta.com" value=(value("issuer", okta.map(|okta| okta.issuer()))) spellcheck="false";
+                    small { "The address of your tenant, as in Security → API → Authorization Servers or the address bar, without -admin." } }
+                label { span { "Client ID" } input name="client_id" required maxlength="255" value=(value("client_id", okta.map(|okta| okta.client_id.as_str()))) autocomplete="off" spellcheck="false"; }
+                label { span { "Client secret" } input name="client_secret" type="password" autocomplete="new-password" placeholder=[has_secret.then_some("Unchanged")]; }
+                label { span { "When Okta has not verified an address" } select name="email_verified" {
+                    option value="notice" selected[policy == EmailPolicy::Notice] { "Sign in, with a warning in the audit log" }
+                    option value="require" selected[policy == EmailPolicy::Require] { "Refuse" }
+                } }
+                label { span { "Universal Logout" } select name="universal_logout" {
+                    option value="deactivate" selected[effect == LogoutEffect::Deactivate] { "Deactivates the person and removes them from every tool" }
+                    option value="sessions" selected[effect == LogoutEffect::Sessions] { "Ends the person's sessions" }
+                    option value="off" selected[okta.is_some_and(|okta| !okta.universal_logout)] { "Is refused" }
+                } }
+                button.primary type="submit" { "Save" }
+                p.meta { "Saving reads the tenant's addresses and keys. They are kept: an issuer that changes them later is not trusted until you save again." }
+            }
+            section.card {
+                h2 { "State" }
+                @match okta {
+                    None => { p { (pill(Tone::Plain, "Not connected")) } p.muted { "Enter the issuer and the client of the Okta app." } }
+                    Some(okta) => {
+                        p { (pill(Tone::Ok, "Connected")) }
+                        dl {
+                            dt { "Issuer" } dd { (okta.issuer()) }
+                            dt { "Saved" } dd { (time(okta.changed_ms)) }
+                            @if let Some(stream) = &okta.stream { dt { "Event stream" } dd { code { (stream.id) } } }
+                        }
+                        form method="post" action="/app/sso/okta/remove" { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
+                    }
+                }
+            }
+        }
+        section { h2 { "Universal Logout requests" } (requests(latest)) }
+    };
+    framed(ask, Place::Sso, "Single sign-on", html! {}, main)
+}
+
+fn requests(latest: &[ScimRequest]) -> Markup {
+    let logout: Vec<_> =
+        latest.iter().filter(|request| request.path.ends_with("universal-logout")).take(SHOWN).collect();
+    if logout.is_empty() {
+        return html! { div.empty { p { strong { "No requests yet." } }
+        p { "In Okta, open a person under Directory → People, then More Actions → Clear User Sessions, with “Also include logout enabled apps”." } } };
+    }
+    html! { div.scroll { table {
+        thead { tr { th scope="col" { "When" } th scope="col" { "Answer" } th scope="col" { "Why" } th scope="col" { "From" } } }
+        tbody { @for request in logout { tr {
+            td { (time(request.at_ms)) }
+            td { @if request.status < 300 { (pill(Tone::Ok, &request.status.to_string())) } @else { (pill(Tone::Bad, &request.status.to_string())) } }
+            td.wide { (request.detail.as_deref().unwrap_or("–")) }
+            td.mono { (request.ip) }
+        } } }
+    } } }
+}
+
+pub(in crate::ui) async fn save(ask: &Ask<'_>) -> Answer {
+    let right = ask.visit.administering()?;
+    let form = OktaForm {
+        issuer: ask.form.get("issuer").to_owned(),
+        client_id: ask.form.get("client_id").to_owned(),
+        client_secret: Some(ask.form.get("client_secret").to_owned()),
+        email_verified: match ask.form.get("email_verified") {
+            "require" => EmailPolicy::Require,
+            _ => EmailPolicy::Notice,
+        },
+        effect: match ask.form.get("universal_logout") {
+            "sessions" => LogoutEffect::Sessions,
+            _ => LogoutEffect::Deactivate,
+        },
+        universal_logout: ask.form.get("universal_logout") != "off",
+    };
+    match right.set_okta(form).await {
+        Ok(_) => Ok(see_other("/app/sso/okta?done=saved")),
+        Err(failure) => {
+            let (status, detail) = failure.parts();
+            match status {
+                StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
+                    let latest = right.latest_scim_requests(LOOKED).await?;
+                    Ok(page(status, form_page(ask, &latest, Some(&detail))))
+                }
+                _ => Err(failure),
+            }
+        }
+    }
+}
+
+pub(in crate::ui) async fn remove(ask: &Ask<'_>) -> Answer {
+    ask.visit.administering()?.remove_okta().await?;
+    Ok(see_other("/app/sso/okta?done=disconnected"))
+}

@@ -90,7 +90,8 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
             section.card { dl {
                 dt { "Status" } dd { (status(one.status)) }
                 dt { "Person" } dd { a href={ "/app/team/" (one.user) } { (one.user_name) } }
-                dt { "Asked" } dd { (time(one.asked_ms)) " by " (one.asked_by) " (" (way(&one)) ")" }
+                dt { "Asked" } dd { (time(one.asked_ms)) " by " (one.asked_by) }
+                dt { "Way" } dd { (way(&one)) }
                 @if let Some(run_at) = one.run_at_ms { dt { "Planned for" } dd { (time(run_at)) } }
                 @if let Some(reason) = &one.reason { dt { "Reason" } dd { (reason) } }
                 @if let Some(ticket) = &one.ticket { dt { "Ticket" } dd { (ticket) } }

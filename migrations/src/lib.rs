@@ -11,6 +11,7 @@ mod m20261124_000006_session;
 mod m20261124_000007_scim_request;
 mod m20261124_000008_okta;
 mod m20261124_000009_offboarding;
+mod m20261124_000010_sign_in;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_scim_request::Migration),
             Box::new(m20261124_000008_okta::Migration),
             Box::new(m20261124_000009_offboarding::Migration),
+            Box::new(m20261124_000010_sign_in::Migration),
         ]
     }
 }

@@ -140,16 +140,17 @@ fn cookie_name(app: &App) -> &'static str {
 
 /// What the cookie holds, as far as it can be read.
 fn cookie(app: &App, headers: &HeaderMap) -> Option<(Option<OrganizationId>, Option<String>)> {
-    let name = cookie_name(app);
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let value = pairs
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, value)| *key == name && !value.is_empty())?
-        .1;
-    let (organization, secret) = value.split_once('.').unwrap_or((value, ""));
+    let value = cookie_value(headers, cookie_name(app))?;
+    let (organization, secret) = value.split_once('.').unwrap_or((&value, ""));
     let is_hex = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
     Some((organization.parse().ok(), is_hex.then(|| secret.to_owned())))
+}
+
+/// The value of a cookie that is not empty.
+pub fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value.to_owned())
 }
 
 /// `Set-Cookie` of a session that has begun.

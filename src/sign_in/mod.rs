@@ -1,4 +1,4 @@
-//! Signing in with a password: the way of local break-glass admins.
+//! Signing in: with Okta ([`okta`]), or with a password, which is the way of local break-glass admins.
 //!
 //! 1. Attempts are counted before anything is looked up, the same for accounts that do not exist.
 //! 2. Every attempt within the limits costs one argon2id run, on the hash of nobody where there is no account:
@@ -21,6 +21,7 @@ use ceven_actors::{
 use tokio::sync::OnceCell;
 
 pub mod attempts;
+pub mod okta;
 pub mod refusals;
 
 use attempts::{AttemptLimits, Attempts};
@@ -165,11 +166,15 @@ pub async fn start_session(
         used_ms: now_ms,
         ended_ms: None,
         ip: Some(origin.ip),
-        user_agent: origin.user_agent.chars().take(MAX_USER_AGENT_CHARACTERS).collect::<String>().into(),
+        user_agent: user_agent(origin),
     };
     let limit = app.settings.session.per_person;
     app.execute(organization, Command::StartSession { session: Arc::new(session), limit }, caller).await?;
     Ok(Started { organization, secret })
+}
+
+fn user_agent(origin: &Origin) -> Box<str> {
+    origin.user_agent.chars().take(MAX_USER_AGENT_CHARACTERS).collect::<String>().into()
 }
 
 async fn find(

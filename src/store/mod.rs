@@ -29,6 +29,7 @@ mod rows;
 pub mod scim_log;
 pub mod scope;
 pub mod session_use;
+pub mod sign_in;
 pub mod wal_index;
 
 use entity::{admin, audit, group, head, membership, organization, session, token, user};

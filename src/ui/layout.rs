@@ -112,6 +112,21 @@ fn done(ask: &Ask<'_>) -> Markup {
     html! { div.notice.ok role="status" { span.glyph aria-hidden="true" { "✓" } p { (words) } } }
 }
 
+/// A page that moves on by itself.
+pub(super) fn onward(title: &str, address: &str, main: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="refresh" content={ "0;url=" (address) };
+                title { (title) " · Ceven" }
+            }
+            body { (main) }
+        }
+    }
+}
+
 /// A page without the rail: signing in, and what went wrong.
 pub(super) fn bare(title: &str, main: Markup) -> Markup {
     let body = html! {

@@ -64,6 +64,11 @@ impl Ask<'_> {
     }
 }
 
+/// A target within the console: what is none becomes the dashboard.
+pub fn safe_target(next: &str) -> &str {
+    login::safe(next)
+}
+
 /// Whether an address is a page's.
 pub fn is_page(segments: &[&str]) -> bool {
     matches!(segments, [""] | ["login" | "logout"] | ["app", ..] | ["assets", _])

@@ -30,6 +30,8 @@ pub enum Authority {
     Password(AdminId),
     /// A token that the organization's Okta tenant has signed for Ceven; the digest is the connection's fingerprint.
     Okta(Digest),
+    /// Someone whom the organization's Okta tenant has just signed in; the digest is the connection's fingerprint.
+    Identity(Digest),
     /// Ceven itself: goes on with what was begun, nothing else.
     System,
     /// Nobody: may have a refused sign-in noted, nothing else.

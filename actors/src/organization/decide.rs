@@ -82,6 +82,9 @@ fn decide_alone(
         Command::RevokeToken { id } => tokens::revoke(state, *id, stamp),
         Command::CreateAdmin { admin } => tokens::create_admin(state, admin),
         Command::SetRole { id, role } => sessions::set_role(state, *id, *role, stamp),
+        Command::SignInWithOkta { identity, session, limit } => {
+            okta::sign_in(state, identity, session, *limit, stamp)
+        }
         Command::StartSession { session, limit } => sessions::start(state, session, *limit, stamp),
         Command::EndSession { id, ending } => sessions::end(state, *id, *ending, caller, stamp),
         Command::EndSessions { person, ending } => sessions::end_all(state, *person, *ending, caller, stamp),
@@ -125,6 +128,10 @@ fn authorize(
         Authority::Okta(fingerprint) => {
             state.okta().is_some_and(|okta| okta.fingerprint() == fingerprint)
                 && matches!(command, Command::LogOut { .. } | Command::TakeEvent { .. })
+        }
+        Authority::Identity(fingerprint) => {
+            state.okta().is_some_and(|okta| okta.fingerprint() == fingerprint)
+                && matches!(command, Command::SignInWithOkta { .. })
         }
         Authority::System => matches!(command, Command::Report { .. } | Command::BeginScheduled { .. }),
         Authority::Nobody => matches!(command, Command::NoteRefusals { .. }),

@@ -19,6 +19,7 @@ use crate::{
     },
     ports::{Loaded, StoreError},
     protocol::{
+        oidc,
         revocation::Subject,
         scim::{Object, ScimError, patch::Operation},
         security_event::SecurityEvent,
@@ -113,6 +114,15 @@ pub enum Command {
         id: UserId,
         /// The role.
         role: Role,
+    },
+    /// Someone has signed in at Okta.
+    SignInWithOkta {
+        /// Who, as the verified ID token says.
+        identity: Arc<oidc::Identity>,
+        /// The record; whose it is, is decided.
+        session: Arc<Session>,
+        /// Sessions a person may have; the oldest make room.
+        limit: usize,
     },
     /// Someone has signed in.
     StartSession {
@@ -252,6 +262,17 @@ pub struct Report {
     pub ended: Option<(Try, i64)>,
 }
 
+/// Why someone whom Okta has signed in is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInRefused {
+    /// The user is deactivated or removed.
+    Deactivated,
+    /// Okta has not verified the address, and the organization wants that.
+    EmailUnverified,
+    /// There is a user of that address whom this identity may not be linked to.
+    NotLinked,
+}
+
 /// What came of a request by Okta to end someone's access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -300,6 +321,8 @@ pub enum Answer {
     Session(SessionId),
     /// It is in the audit log.
     Noted,
+    /// Nobody was signed in.
+    SignInRefused(SignInRefused),
     /// What came of Okta's request.
     Judged(Verdict),
     /// The tool is connected, or no longer.

@@ -1,19 +1,172 @@
-//! The command on the connection to Okta.
+//! Commands on the connection to Okta, and on whoever signs in there.
+//!
+//! 1. Issuer and subject identify, nothing else: a linked identity is its user, whatever its address says now.
+//! 2. An identity is linked to the user whom Okta provisioned under that id (`externalId`).
+//! 3. Or to the one user of its address, if the organization owns the address's domain and the user has no other
+//!    identity; to someone with rights only when Okta has verified the address.
+//! 4. Nobody else's address is taken over: what cannot be linked is refused.
+//! 5. Whoever is deactivated or removed stays out, and is not created anew.
+//! 6. Otherwise the first sign-in creates an employee.
+//! 7. An address that Okta has not verified is noted, or refused if the organization wants that.
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     decide::Decision,
-    message::{Answer, OrganizationError},
+    message::{Answer, OrganizationError, SignInRefused},
+    sessions,
     state::Snapshot,
+    users,
 };
-use crate::domain::{audit::Draft, change::Change, okta::OktaConnection};
+use crate::{
+    domain::{
+        audit::Draft,
+        caller::Stamp,
+        change::Change,
+        id::UserId,
+        okta::{EmailPolicy, Identity, Link, OktaConnection},
+        role::Role,
+        session::{Person, Session},
+        user::User,
+    },
+    protocol::{oidc, scim::Object},
+};
 
-pub(super) fn set(
+type Decided = Result<Decision, OrganizationError>;
+
+/// Whose the sign-in is.
+enum Found {
+    /// Linked already.
+    Linked(UserId),
+    /// To be linked.
+    Linkable(UserId),
+    /// Nobody's yet.
+    New,
+}
+
+pub(super) fn sign_in(
     state: &Snapshot,
-    connection: Option<&Arc<OktaConnection>>,
-) -> Result<Decision, OrganizationError> {
+    who: &oidc::Identity,
+    session: &Arc<Session>,
+    limit: usize,
+    stamp: Stamp,
+) -> Decided {
+    let Some(okta) = state.okta() else { return Err(OrganizationError::Forbidden) };
+    let identity = Identity { issuer: who.issuer.as_str().into(), subject: who.subject.as_str().into() };
+    if okta.email_verified == EmailPolicy::Require && !who.email_verified {
+        return Ok(refused(who, SignInRefused::EmailUnverified)); // (7)
+    }
+    let found = match find(state, who, &identity) {
+        Ok(found) => found,
+        Err(refusal) => return Ok(refused(who, refusal)),
+    };
+    let mut decision = Decision::nothing(Answer::Noted);
+    let (user, is_linked) = match found {
+        Found::Linked(user) => (user, true),
+        Found::Linkable(user) => (user, false),
+        Found::New => {
+            decision = users::create(state, &attributes(who), stamp)?; // (6)
+            let Answer::User { id, .. } = decision.answer else { return Err(OrganizationError::Forbidden) };
+            (id, false)
+        }
+    };
+    if !is_linked {
+        let link = Link { identity, user, linked_ms: stamp.at_ms };
+        decision.changes.push(Change::Link(Arc::new(link)));
+    }
+    let session = Arc::new(Session { person: Person::User(user), ..(**session).clone() });
+    let begun = sessions::begin(state, &session, limit, stamp);
+    decision.answer = begun.answer;
+    decision.changes.extend(begun.changes);
+    decision.drafts.extend(begun.drafts.into_iter().map(|mut draft| {
+        if draft.action == "session.start" {
+            draft.after["identity"] = view(who); // (7)
+            draft.after["linked"] = (!is_linked).into();
+        }
+        draft
+    }));
+    Ok(decision)
+}
+
+fn find(state: &Snapshot, who: &oidc::Identity, identity: &Identity) -> Result<Found, SignInRefused> {
+    if let Some(user) = state.linked_user(identity) {
+        return live(user).map(Found::Linked); // (1) (5)
+    }
+    let by_id = state.user_by_external_id(&who.subject);
+    if let Some(user) = by_id.or_else(|| state.former_user_by_external_id(&who.subject)) {
+        return match state.identity_of(user.id) {
+            None => live(user).map(Found::Linkable),  // (2) (5)
+            Some(_) => Err(SignInRefused::NotLinked), // (4)
+        };
+    }
+    let Some(email) = &who.email else { return Ok(Found::New) };
+    match state.users_by_email(email).as_slice() {
+        [] if state.former_user_by_name(email).is_some() => Err(SignInRefused::Deactivated), // (5)
+        [] => Ok(Found::New),
+        [user] => {
+            live(user)?; // (5)
+            let is_own = owns(state, email) && state.identity_of(user.id).is_none();
+            let has_rights = user.roles.strongest() != Role::Employee;
+            match is_own && (who.email_verified || !has_rights) {
+                true => Ok(Found::Linkable(user.id)),   // (3)
+                false => Err(SignInRefused::NotLinked), // (4)
+            }
+        }
+        _ => Err(SignInRefused::NotLinked), // (4)
+    }
+}
+
+fn live(user: &User) -> Result<UserId, SignInRefused> {
+    if user.active && !user.deleted { Ok(user.id) } else { Err(SignInRefused::Deactivated) }
+}
+
+fn owns(state: &Snapshot, email: &str) -> bool {
+    let domain = email.rsplit_once('@').map(|(_, domain)| domain).unwrap_or_default();
+    state.profile().domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
+}
+
+fn attributes(who: &oidc::Identity) -> Object {
+    let name = who.email.as_deref().unwrap_or(&who.subject);
+    let mut user = json!({ "userName": name, "externalId": who.subject, "active": true });
+    if let Some(email) = &who.email {
+        user["emails"] = json!([{ "value": email, "primary": true }]);
+    }
+    if let Some(display) = &who.name {
+        user["displayName"] = display.as_str().into();
+    }
+    for (member, text) in [("givenName", &who.names.0), ("familyName", &who.names.1)] {
+        if let Some(text) = text {
+            user["name"][member] = text.as_str().into();
+        }
+    }
+    match user {
+        Value::Object(user) => user,
+        _ => Object::new(),
+    }
+}
+
+fn refused(who: &oidc::Identity, refusal: SignInRefused) -> Decision {
+    let reason = match refusal {
+        SignInRefused::Deactivated => "user_deactivated",
+        SignInRefused::EmailUnverified => "email_unverified",
+        SignInRefused::NotLinked => "not_linked",
+    };
+    let draft = Draft {
+        action: "session.refuse",
+        resource_type: "Identity",
+        resource_id: who.subject.clone(),
+        before: Value::Null,
+        after: json!({ "identity": view(who), "reason": reason }),
+    };
+    Decision { changes: Vec::new(), drafts: vec![draft], answer: Answer::SignInRefused(refusal) }
+}
+
+fn view(who: &oidc::Identity) -> Value {
+    json!({ "issuer": who.issuer, "subject": who.subject, "email": who.email, "email_verified": who.email_verified })
+}
+
+pub(super) fn set(state: &Snapshot, connection: Option<&Arc<OktaConnection>>) -> Decided {
     let change = match (state.okta(), connection) {
         (None, None) => return Ok(Decision::nothing(Answer::Noted)),
         (Some(old), Some(new))

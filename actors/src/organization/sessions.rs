@@ -37,6 +37,11 @@ pub(super) fn start(state: &Snapshot, session: &Arc<Session>, limit: usize, stam
     if state.role_of(session.person).is_none() {
         return Err(OrganizationError::Forbidden); // (1)
     }
+    Ok(begin(state, session, limit, stamp))
+}
+
+/// Begins a session of someone who may sign in.
+pub(super) fn begin(state: &Snapshot, session: &Arc<Session>, limit: usize, stamp: Stamp) -> Decision {
     let over = state.sessions().take_while(|old| old.expires_ms <= stamp.at_ms).take(CLEARED);
     let mut endings: Vec<_> = over.map(|old| (old.clone(), Ending::Expired)).collect(); // (3)
     let live: Vec<_> =
@@ -51,7 +56,7 @@ pub(super) fn start(state: &Snapshot, session: &Arc<Session>, limit: usize, stam
     for (old, ending) in endings {
         end_one(&mut decision, &old, ending, stamp);
     }
-    Ok(decision)
+    decision
 }
 
 pub(super) fn end(state: &Snapshot, id: SessionId, ending: Ending, caller: &Caller, stamp: Stamp) -> Decided {

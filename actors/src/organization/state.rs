@@ -47,6 +47,8 @@ pub struct Snapshot {
     sessions_of: Map<Person, OrdSet<SessionId>>,
     okta: Option<Arc<OktaConnection>>,
     identities: Map<Identity, UserId>,
+    /// The identity of each user who has one.
+    linked: Map<UserId, Identity>,
     used: UsedTokens,
     /// Tools that are connected.
     connectors: OrdMap<ConnectorId, Arc<Connector>>,
@@ -73,6 +75,7 @@ impl Snapshot {
             sessions_of: Map::default(),
             okta: None,
             identities: Map::default(),
+            linked: Map::default(),
             used: UsedTokens::default(),
             connectors: OrdMap::new(),
             offboardings: OrdMap::new(),
@@ -130,6 +133,7 @@ impl Snapshot {
             Change::OktaRemoved => self.okta = None,
             Change::Link(link) => {
                 self.identities.insert(link.identity.clone(), link.user);
+                self.linked.insert(link.user, link.identity.clone());
             }
             Change::Used(used) => self.used.put(*used),
             Change::Connector(connector) => match connector.removed {

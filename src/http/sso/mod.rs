@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use warp::reply::Response;
 
+mod oidc;
 mod security_events;
 mod universal_logout;
 
@@ -13,6 +14,8 @@ pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming
     match segments {
         ["universal-logout"] => universal_logout::answer(app, incoming).await,
         ["security-events"] => security_events::answer(app, incoming).await,
+        ["oidc", "start"] => oidc::start(app, incoming).await,
+        ["oidc", "callback"] => oidc::callback(app, incoming).await,
         _ => reply::problem(http::StatusCode::NOT_FOUND, "There is nothing at this address."),
     }
 }

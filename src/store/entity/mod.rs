@@ -12,6 +12,7 @@ pub mod okta_connection;
 pub mod organization;
 pub mod scim_request;
 pub mod session;
+pub mod sign_in_attempt;
 pub mod task;
 pub mod token;
 pub mod token_use;

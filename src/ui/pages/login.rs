@@ -2,6 +2,7 @@
 //!
 //! 1. Where to go afterwards is an address of the console, or the dashboard: nobody is led elsewhere.
 //! 2. What an address says went wrong is only ever a code; the words are here.
+//! 3. A form may not lead to another host, not even by a redirect, so the way to Okta is a page that moves on.
 use std::sync::Arc;
 
 use ceven_actors::domain::session::Ending;
@@ -37,7 +38,7 @@ pub(in crate::ui) fn address(next: &str, reason: Option<&str>) -> String {
 }
 
 /// (1)
-fn safe(next: &str) -> &str {
+pub(in crate::ui) fn safe(next: &str) -> &str {
     let is_ours =
         next.strip_prefix("/app").is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
     let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -55,6 +56,23 @@ fn reason(query: &str) -> Option<(&'static str, &'static str, bool)> {
             "okta_email_unverified" => (
                 "Your mail address is not verified in Okta",
                 "An Okta admin can send you a password reset: it marks the address as verified at the next sign-in.",
+            ),
+            "unknown_organization" | "not_connected" => (
+                "No organization was found",
+                "Check the address, or enter the short name of your organization instead.",
+            ),
+            "choose_organization" => (
+                "Several organizations fit",
+                "Enter the short name of your organization instead of your address.",
+            ),
+            "access_denied" => ("Okta did not let you in", "Ask your Okta admin to assign Ceven to you."),
+            "not_linked" => (
+                "This address belongs to someone else here",
+                "An Okta admin can assign Ceven to you with provisioning, which links the two.",
+            ),
+            "expired" => (
+                "The sign-in took too long",
+                "It was begun in another browser, or more than ten minutes ago. Try again.",
             ),
             _ => (
                 "Signing in with Okta did not work",
@@ -92,6 +110,9 @@ async fn show(app: &Arc<App>, incoming: &Incoming) -> Answer {
     let next = parameter(&incoming.query, "next").unwrap_or_default();
     if session::authenticate(app, &incoming.headers).await.is_ok() {
         return Ok(see_other(safe(&next)));
+    }
+    if let Some(who) = parameter(&incoming.query, "okta") {
+        return Ok(page(StatusCode::OK, to_okta(&who, &next)));
     }
     let alert = reason(&incoming.query);
     let org = parameter(&incoming.query, "org").unwrap_or_default();
@@ -146,31 +167,49 @@ fn refused(failure: &Failure, org: &str, email: &str, next: &str) -> Response {
     response
 }
 
+/// (3)
+fn to_okta(who: &str, next: &str) -> Markup {
+    let name = if who.contains('@') { "login_hint" } else { "org" };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair(name, who).append_pair("next", safe(next));
+    let address = format!("/api/v1/sso/okta/oidc/start?{}", query.finish());
+    layout::onward("Signing in", &address, html! { p { "On to Okta … " a href=(address) { "Continue" } } })
+}
+
 fn form(alert: Option<(&str, &str, bool)>, org: &str, email: &str, next: &str) -> Markup {
+    let is_local = !email.is_empty();
     layout::bare(
         "Sign in",
         html! {
             section.card.login {
                 h1 { "Sign in" }
-                p.muted { "For local admins of your organization." }
                 @if let Some((title, words, is_bad)) = alert {
                     div.notice.bad[is_bad].ok[!is_bad] role=(if is_bad { "alert" } else { "status" }) {
                         span.glyph aria-hidden="true" { (if is_bad { "!" } else { "✓" }) }
                         div { strong { (title) } p { (words) } }
                     }
                 }
+                form method="get" action="/login" {
+                    @if safe(next) != "/app" { input type="hidden" name="next" value=(safe(next)); }
+                    label { span { "Work email or organization" }
+                        input name="okta" required maxlength="254" value=(org) autocomplete="username" autocapitalize="none" spellcheck="false" placeholder="you@company.com";
+                    }
+                    button.primary.wide type="submit" { "Sign in with Okta" }
+                }
+                details open[is_local] { summary { "Local admin" }
                 form method="post" action="/login" {
                     input type="hidden" name="next" value=(safe(next));
                     label { span { "Organization" }
-                        input name="org" value=(org) required maxlength="63" autocomplete="organization" autocapitalize="none" spellcheck="false" placeholder="acme" autofocus[org.is_empty()];
+                        input name="org" value=(org) required maxlength="63" autocomplete="organization" autocapitalize="none" spellcheck="false" placeholder="acme";
                     }
                     label { span { "Work email" }
                         input type="email" name="email" value=(email) required maxlength="254" autocomplete="username";
                     }
                     label { span { "Password" }
-                        input type="password" name="password" required maxlength="1024" autocomplete="current-password" autofocus[!org.is_empty()];
+                        input type="password" name="password" required maxlength="1024" autocomplete="current-password";
                     }
-                    button.primary.wide type="submit" { "Sign in" }
+                    button.wide type="submit" { "Sign in" }
+                }
                 }
             }
         },

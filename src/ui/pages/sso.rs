@@ -58,8 +58,7 @@ pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
                 ]))
                 p { "Click " strong { "Test API Credentials" } ", then " strong { "Save" } "." }
             }))
-            (step("Turn on OIDC sign-in", None, html! {
-                (not_yet())
+            (step("Turn on OIDC sign-in", Some(snapshot.okta().is_some()), html! {
                 p { "From the catalog these are filled in already. Check them on the " strong { "General" } " and " strong { "Sign On" } " tabs:" }
                 (fields(&[
                     ("Sign-in redirect URIs", &format!("{api}/oidc/callback")),
@@ -88,11 +87,6 @@ pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
         }
     };
     ok(framed(ask, Place::Sso, "Single sign-on", html! {}, main))
-}
-
-/// For addresses that are settled and that this version does not answer.
-fn not_yet() -> Markup {
-    html! { p { (pill(Tone::Warn, "Not in this version")) " The addresses are settled, so the Okta app can be prepared." } }
 }
 
 /// A step; `done` is nothing where this page cannot tell.

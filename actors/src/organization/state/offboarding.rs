@@ -21,6 +21,16 @@ impl Snapshot {
         self.identities.get(identity).and_then(|id| self.user(*id))
     }
 
+    /// The user that an identity is linked to, also a deleted one.
+    pub fn linked_user(&self, identity: &Identity) -> Option<&Arc<User>> {
+        self.identities.get(identity).and_then(|id| self.users.get(*id))
+    }
+
+    /// Who a user is at the issuer.
+    pub fn identity_of(&self, user: UserId) -> Option<&Identity> {
+        self.linked.get(&user)
+    }
+
     /// Whether a token has been used.
     pub fn is_used(&self, token: &UsedToken) -> bool {
         self.used.contains(token)

@@ -1,0 +1,255 @@
+//! Signing in with Okta: the way there and back.
+//!
+//! 1. An attempt is made anew at each start, kept here for ten minutes, and used once: taken out before anything else.
+//! 2. It belongs to the browser that began it: its cookie must come back with the answer.
+//! 3. The answer must be of the issuer that the browser was sent to (mix-up), also when the answer says so itself.
+//! 4. The code is exchanged at the address that an admin has saved, with the attempt's PKCE secret.
+//! 5. The ID token is verified with the issuer's keys and every rule of `protocol::oidc`.
+use std::sync::Arc;
+
+use ceven_actors::{
+    connector::wire::{Method, Request},
+    domain::{
+        audit::hex,
+        caller::{Actor, Authority, Caller},
+        id::{AdminId, OrganizationId, SessionId},
+        okta::OktaConnection,
+        session::{Person, Session},
+    },
+    organization::message::{Answer, Command, SignInRefused},
+    ports::Outbound as _,
+    protocol::{
+        jose::Jws,
+        oidc::{self, Attempt, Expected},
+        secret::digest,
+    },
+};
+
+use super::{Origin, Started, user_agent};
+use crate::{app::App, okta::CLIENT_SECRET, store::sign_in::SignInAttempt};
+
+/// (1)
+const ATTEMPT_MS: i64 = 600_000;
+const SKEW_SECS: i64 = 300;
+
+/// Why nobody was signed in: a code for the login page, and a cause for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Of `okta_sso_error`.
+    pub code: &'static str,
+    /// For the log.
+    pub cause: String,
+}
+
+impl Refusal {
+    fn new(code: &'static str, cause: impl ToString) -> Self {
+        Self { code, cause: cause.to_string() }
+    }
+}
+
+/// Where the browser is sent, and what it must bring back.
+pub struct Departure {
+    /// Address at Okta.
+    pub url: String,
+    /// Value of the cookie.
+    pub browser: String,
+}
+
+/// The address that Okta sends browsers back to.
+pub fn callback_url(app: &App) -> String {
+    format!("{}/api/v1/sso/okta/oidc/callback", app.public_url)
+}
+
+/// Begins a sign-in at an organization's tenant. `target` is a checked address of the console.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn depart(
+    app: &App,
+    organization: OrganizationId,
+    login_hint: Option<&str>,
+    target: &str,
+) -> Result<Departure, Refusal> {
+    let okta = connection(app, organization).await?;
+    let (mut random, mut browser) = ([0; 96], [0; 32]);
+    app.clock.fill(&mut random);
+    app.clock.fill(&mut browser);
+    let (attempt, browser, now_ms) = (Attempt::new(&random), hex(&browser), app.clock.now_ms());
+    let row = SignInAttempt {
+        state_digest: digest(&attempt.state).to_vec(),
+        browser_digest: digest(&browser).to_vec(),
+        org_id: organization.0,
+        issuer: okta.issuer().to_owned(),
+        nonce: attempt.nonce.clone(),
+        code_verifier: attempt.code_verifier.clone(),
+        target: target.to_owned(),
+        expires_ms: now_ms + ATTEMPT_MS, // (1)
+    };
+    app.store.begin_sign_in(row, now_ms).await.map_err(|error| Refusal::new("unavailable", error))?;
+    let callback = callback_url(app);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in attempt.parameters(&okta.client_id, &callback, login_hint) {
+        query.append_pair(name, &value);
+    }
+    Ok(Departure { url: format!("{}?{}", okta.metadata.authorization_endpoint, query.finish()), browser })
+}
+
+async fn connection(app: &App, organization: OrganizationId) -> Result<Arc<OktaConnection>, Refusal> {
+    let snapshot = app.fresh(organization).await.map_err(|error| Refusal::new("unavailable", error))?;
+    snapshot
+        .okta()
+        .cloned()
+        .ok_or_else(|| Refusal::new("not_connected", "the organization has no connection"))
+}
+
+/// What Okta's answer carries.
+#[derive(Default)]
+pub struct Arrival {
+    /// `state`.
+    pub state: String,
+    /// `code`.
+    pub code: String,
+    /// `iss`, when there is one (RFC 9207).
+    pub issuer: Option<String>,
+    /// `error`, when there is one.
+    pub error: Option<String>,
+    /// The browser's cookie.
+    pub browser: String,
+}
+
+/// Ends a sign-in: a session, and where to go.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn arrive(app: &App, arrival: &Arrival, origin: &Origin) -> Result<(Started, String), Refusal> {
+    let now_ms = app.clock.now_ms();
+    let taken = app.store.take_sign_in(digest(&arrival.state), now_ms).await; // (1)
+    let taken = taken.map_err(|error| Refusal::new("unavailable", error))?;
+    let attempt = taken.ok_or_else(|| Refusal::new("expired", "no such attempt, or its time is over"))?;
+    if attempt.browser_digest != digest(&arrival.browser) {
+        return Err(Refusal::new("expired", "the answer came to another browser")); // (2)
+    }
+    let organization = OrganizationId(attempt.org_id);
+    let okta = connection(app, organization).await?;
+    let said = arrival.issuer.as_deref();
+    let is_silent = said.is_none() && !okta.metadata.promises_iss;
+    if okta.issuer() != attempt.issuer || !(is_silent || said == Some(okta.issuer())) {
+        return Err(Refusal::new("failed", "the answer is of another issuer")); // (3)
+    }
+    if let Some(error) = &arrival.error {
+        return Err(Refusal::new(if error == "access_denied" { "access_denied" } else { "failed" }, error));
+    }
+    let token = exchange(app, organization, &okta, arrival, &attempt).await?;
+    let identity = verify(app, &okta, &attempt, &token).await?;
+    let started = let_in(app, organization, &okta, identity, origin).await?;
+    Ok((started, attempt.target))
+}
+
+/// (4)
+async fn exchange(
+    app: &App,
+    organization: OrganizationId,
+    okta: &OktaConnection,
+    arrival: &Arrival,
+    attempt: &SignInAttempt,
+) -> Result<String, Refusal> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let failed = |cause: &dyn ToString| Refusal::new("failed", cause.to_string());
+    let mut form = vec![
+        ("grant_type", "authorization_code".to_owned()),
+        ("code", arrival.code.clone()),
+        ("redirect_uri", callback_url(app)),
+        ("code_verifier", attempt.code_verifier.clone()),
+    ];
+    let request =
+        Request::read(Method::Post, &okta.metadata.token_endpoint).header("accept", "application/json");
+    let request = match &okta.client_secret {
+        Some(sealed) => {
+            let secret = app.secrets.open((organization, CLIENT_SECRET), sealed);
+            let secret = secret.ok_or_else(|| failed(&"the client's secret cannot be decrypted"))?;
+            // RFC 6749 §2.3.1: both are form-encoded before they are joined.
+            let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let basic = STANDARD.encode(format!("{}:{}", encode(&okta.client_id), encode(&secret)));
+            request.header("authorization", format!("Basic {basic}"))
+        }
+        None => {
+            form.push(("client_id", okta.client_id.clone()));
+            request
+        }
+    };
+    let answer = app.outbound.send(&request.form(form)).await.map_err(|error| failed(&error))?;
+    if answer.status != 200 {
+        return Err(failed(&format!("the token endpoint answered {}", answer.status)));
+    }
+    let token = answer.json()["id_token"].as_str().map(str::to_owned);
+    token.ok_or_else(|| failed(&"the token endpoint gave no ID token"))
+}
+
+/// (5)
+async fn verify(
+    app: &App,
+    okta: &OktaConnection,
+    attempt: &SignInAttempt,
+    token: &str,
+) -> Result<oidc::Identity, Refusal> {
+    let failed = |cause: String| Refusal::new("failed", cause);
+    let jws = Jws::parse(token).map_err(|error| failed(error.to_string()))?;
+    let keys =
+        app.keys.fitting(&okta.metadata.jwks_uri, &jws).await.map_err(|error| failed(error.to_string()))?;
+    keys.verify(&jws).map_err(|error| failed(error.to_string()))?;
+    let expected = Expected {
+        issuer: okta.issuer(),
+        client_id: &okta.client_id,
+        nonce: &attempt.nonce,
+        now_secs: app.clock.now_ms() / 1_000,
+        skew_secs: SKEW_SECS,
+    };
+    oidc::identify(&jws.claims, &expected).map_err(|error| failed(error.to_string()))
+}
+
+async fn let_in(
+    app: &App,
+    organization: OrganizationId,
+    okta: &OktaConnection,
+    identity: oidc::Identity,
+    origin: &Origin,
+) -> Result<Started, Refusal> {
+    let mut random = [0; 32];
+    app.clock.fill(&mut random);
+    let (secret, now_ms) = (hex(&random), app.clock.now_ms());
+    let session = Session {
+        id: SessionId(app.clock.new_id()),
+        digest: digest(&secret),
+        // Whose it is, the organization decides.
+        person: Person::Admin(AdminId(uuid::Uuid::nil())),
+        created_ms: now_ms,
+        expires_ms: now_ms + app.settings.session.absolute_ms,
+        used_ms: now_ms,
+        ended_ms: None,
+        ip: Some(origin.ip),
+        user_agent: user_agent(origin),
+    };
+    let label = identity.email.clone().unwrap_or_else(|| identity.subject.clone());
+    let caller = Caller {
+        actor: Actor { kind: "okta_identity", id: identity.subject.clone(), label },
+        authority: Authority::Identity(okta.fingerprint()),
+        ip: Some(origin.ip),
+        request_id: origin.request_id.clone(),
+    };
+    let command = Command::SignInWithOkta {
+        identity: Arc::new(identity),
+        session: Arc::new(session),
+        limit: app.settings.session.per_person,
+    };
+    let executed = app.execute(organization, command, caller).await;
+    match executed.map_err(|error| Refusal::new("failed", error))?.answer {
+        Answer::Session(_) => Ok(Started { organization, secret }),
+        Answer::SignInRefused(SignInRefused::Deactivated) => {
+            Err(Refusal::new("user_deactivated", "deactivated or removed"))
+        }
+        Answer::SignInRefused(SignInRefused::EmailUnverified) => {
+            Err(Refusal::new("okta_email_unverified", "the address is not verified"))
+        }
+        _ => Err(Refusal::new("not_linked", "the address belongs to a user it may not be linked to")),
+    }
+}

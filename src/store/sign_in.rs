@@ -1,0 +1,41 @@
+//! Sign-ins under way, kept between the redirect to the identity provider and its answer.
+//!
+//! 1. An attempt is taken out by the first answer that names its state, whoever brings it: none is used twice,
+//!    on whichever node.
+//! 2. Only digests of what the browser holds are kept.
+//! 3. What has expired is gone, at the latest when the next attempt begins.
+use ceven_actors::protocol::secret::Digest;
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _};
+
+use super::{SqlStore, entity::sign_in_attempt};
+
+pub use sign_in_attempt::Model as SignInAttempt;
+
+impl SqlStore {
+    /// Keeps an attempt.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn begin_sign_in(&self, attempt: SignInAttempt, now_ms: i64) -> Result<(), DbErr> {
+        sign_in_attempt::Entity::delete_many()
+            .filter(sign_in_attempt::Column::ExpiresMs.lte(now_ms))
+            .exec(&self.writer)
+            .await?; // (3)
+        sign_in_attempt::Entity::insert(attempt.into_active_model())
+            .exec_without_returning(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes the attempt of that state out (1); nothing when there is none, or it has expired.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take_sign_in(&self, state: Digest, now_ms: i64) -> Result<Option<SignInAttempt>, DbErr> {
+        let taken = sign_in_attempt::Entity::delete_many()
+            .filter(sign_in_attempt::Column::StateDigest.eq(state.to_vec()))
+            .exec_with_returning(&self.writer)
+            .await?;
+        Ok(taken.into_iter().next().filter(|attempt| now_ms < attempt.expires_ms))
+    }
+}

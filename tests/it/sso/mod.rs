@@ -2,4 +2,5 @@
 mod events;
 mod forged;
 mod logout;
+mod oidc;
 mod tenant;

@@ -69,7 +69,20 @@ pub enum Keys {
     Hang,
 }
 
+/// What the tenant's token endpoint says.
+#[derive(Debug, Clone, Default)]
+pub enum TokenSays {
+    #[default]
+    Nothing,
+    IdToken(String),
+    Status(u16),
+    Hang,
+}
+
 pub struct Tenant {
+    pub says: Arc<Mutex<TokenSays>>,
+    /// Header and form of each request for a token.
+    pub asked: Arc<Mutex<Vec<(String, String)>>>,
     pub issuer: String,
     pub key: Key,
     pub jwks: Arc<Mutex<Value>>,
@@ -110,10 +123,33 @@ impl Tenant {
                 .unwrap()
             }
         });
+        let (says, asked) = (Arc::new(Mutex::new(TokenSays::default())), Arc::new(Mutex::new(Vec::new())));
+        let state: (Arc<Mutex<TokenSays>>, Arc<Mutex<Vec<(String, String)>>>) = (says.clone(), asked.clone());
+        let token_route = warp::path!("oauth2" / "v1" / "token")
+            .and(warp::post())
+            .and(warp::header::optional::<String>("authorization"))
+            .and(warp::body::bytes())
+            .then(move |authorization: Option<String>, body: bytes::Bytes| {
+                let (says, asked) = state.clone();
+                async move {
+                    let form = String::from_utf8_lossy(&body).into_owned();
+                    asked.lock().unwrap().push((authorization.unwrap_or_default(), form));
+                    let said = says.lock().unwrap().clone();
+                    let answer = http::Response::builder();
+                    match said {
+                        TokenSays::Nothing => answer.body("{}".to_owned()),
+                        TokenSays::IdToken(token) => answer.body(json!({ "id_token": token }).to_string()),
+                        TokenSays::Status(status) => answer.status(status).body(String::new()),
+                        TokenSays::Hang => std::future::pending().await,
+                    }
+                    .unwrap()
+                }
+            });
         let nothing = warp::any().map(|| http::StatusCode::NOT_FOUND);
-        let routes = discovery.or(jwks_route).or(nothing).map(warp::Reply::into_response).boxed();
+        let routes =
+            discovery.or(jwks_route).or(token_route).or(nothing).map(warp::Reply::into_response).boxed();
         tokio::spawn(serve(listener, routes, limits(), CancellationToken::new()));
-        Self { issuer, key, jwks, keys, fetches }
+        Self { issuer, key, jwks, keys, fetches, says, asked }
     }
 
     pub fn fetches(&self) -> usize {
@@ -179,7 +215,8 @@ pub async fn node_in(folder: TempDir, clock: Arc<TestClock>) -> Node {
     let stop = CancellationToken::new();
     let routes = ceven::http::routes(app.clone(), Arc::from([]));
     tokio::spawn(serve(listener, routes, limits(), stop.clone()));
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     Node { app, clock, url: format!("http://{bound}"), http, folder, stop }
 }
 

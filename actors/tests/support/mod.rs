@@ -1,0 +1,2 @@
+pub mod specs;
+pub mod transcript;

@@ -185,8 +185,6 @@ impl Server {
         for (attribute, matched_by, value) in keys.into_iter().filter(|(.., value)| !value.is_empty()) {
             match self.look_up(pass, attribute, &value)? {
                 Ok(users) if users.is_empty() => {}
-                // Not every server can filter by `externalId`.
-                Err(Failure::Malformed { .. }) if attribute == "externalId" => {}
                 found => return Ok(found.map(|users| named(users, matched_by))),
             }
         }
@@ -198,10 +196,16 @@ impl Server {
         let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
         let filter = escape(&format!("{attribute} eq \"{quoted}\""));
         let request = self.read(&format!("{}/Users?filter={filter}&startIndex=1&count=2", self.base_url));
-        let page = match pass.find(request, judge)? {
-            Ok(Some(page)) => page,
-            Ok(None) => return Ok(Ok(Vec::new())),
-            Err(failure) => return Ok(Err(failure)),
+        // Not every server can filter by `externalId`: one refuses, another ignores it. `userName` must work.
+        let is_optional = attribute == "externalId";
+        let answer = pass.ask(request)?;
+        let page = match (judge(&answer), answer) {
+            (None, Ok(page)) => page,
+            (Some(_), Ok(refusal)) if refusal.status == 404 => return Ok(Ok(Vec::new())),
+            (Some(_), Ok(refusal)) if is_optional && matches!(refusal.status, 400 | 501) => {
+                return Ok(Ok(Vec::new()));
+            }
+            (failure, _) => return Ok(Err(failure.unwrap_or_else(unreadable))),
         };
         Ok(resources(&page).and_then(|users| {
             let given = users.len();
@@ -215,7 +219,8 @@ impl Server {
                 })
                 .collect();
             match total > given as u64 {
-                true if fitting.len() == given => Ok(fitting),
+                true if given > 0 && fitting.len() == given => Ok(fitting),
+                true if is_optional => Ok(Vec::new()),
                 true => Err(Failure::Malformed { detail: format!("the server ignores {attribute} filters") }),
                 false => Ok(fitting),
             }

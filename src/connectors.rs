@@ -49,7 +49,8 @@ impl Toolbox {
             let host =
                 authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
             let is_named = host.parse().is_ok_and(|address| self.guard.is_named(address));
-            if !is_named && (scheme != "https" || !kind.is_home(host)) {
+            let is_home = kind.is_home(host) || tool.is_self_hosted();
+            if !is_named && (scheme != "https" || !is_home) {
                 let text = format!("{home} is no address of {}", kind.title);
                 return Err(ConfigError::new("address", text));
             }

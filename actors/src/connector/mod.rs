@@ -4,10 +4,16 @@
 //! live tenant.
 use serde_json::{Map, Value};
 
+pub mod answer;
+pub mod atlassian;
 mod field;
 pub mod github;
 pub mod google_workspace;
+pub mod okta;
+pub mod onepassword;
 pub mod pass;
+pub mod salesforce;
+pub mod scim;
 pub mod sign;
 pub mod slack;
 pub mod step;
@@ -35,6 +41,12 @@ pub trait Tool: Send + Sync {
     /// Scheme, host and port of every address it talks to, such as `https://api.github.com`. A request to any other
     /// is refused before it is sent.
     fn origins(&self) -> Vec<String>;
+
+    /// Whether the customer runs it, so that no list of the vendor's hosts binds it, although its kind has one:
+    /// 1Password's SCIM bridge.
+    fn is_self_hosted(&self) -> bool {
+        false
+    }
 }
 
 /// One setting of a tool.
@@ -76,7 +88,17 @@ pub struct Kind {
 }
 
 /// Every kind, in the order of the console's list.
-pub const KINDS: &[Kind] = &[google_workspace::KIND, github::KIND, slack::KIND, webhook::KIND];
+pub const KINDS: &[Kind] = &[
+    okta::KIND,
+    google_workspace::KIND,
+    github::KIND,
+    onepassword::KIND,
+    slack::KIND,
+    atlassian::KIND,
+    salesforce::KIND,
+    scim::KIND,
+    webhook::KIND,
+];
 
 /// The kind of this id.
 pub fn kind(id: &str) -> Option<&'static Kind> {

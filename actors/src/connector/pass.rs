@@ -231,6 +231,17 @@ impl<'a> Pass<'a> {
         self.input.now_ms
     }
 
+    /// When the latest answer came, for what must be fresh at the tool: a long try outlives [`Pass::now_ms`].
+    pub fn latest_ms(&self) -> i64 {
+        let times = self.answers[..self.used].iter().flatten().map(|response| response.at_ms);
+        times.fold(self.input.now_ms, i64::max)
+    }
+
+    /// How many answers the plan has used: what makes one [`Pass::nonce`] a request.
+    pub fn answered(&self) -> usize {
+        self.used
+    }
+
     /// An id nobody can guess, another one for each `purpose`, the same in each run of this try.
     pub fn nonce(&self, purpose: &str) -> String {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

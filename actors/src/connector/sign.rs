@@ -1,6 +1,7 @@
 //! Signatures that tools ask for.
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::Value;
 
@@ -26,6 +27,16 @@ impl SigningKey {
         let header = Header {
             kid: kid.map(str::to_owned),
             typ: Some(typ.to_owned()),
+            ..Header::new(Algorithm::RS256)
+        };
+        jsonwebtoken::encode(&header, claims, &self.0).ok()
+    }
+
+    /// A DPoP proof (RFC 9449 §4.2): a JWT that carries its own public key.
+    pub fn proof(&self, claims: &Value) -> Option<String> {
+        let header = Header {
+            typ: Some("dpop+jwt".to_owned()),
+            jwk: Some(Jwk::from_encoding_key(&self.0, Algorithm::RS256).ok()?),
             ..Header::new(Algorithm::RS256)
         };
         jsonwebtoken::encode(&header, claims, &self.0).ok()

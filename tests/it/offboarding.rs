@@ -312,7 +312,59 @@ async fn scheduled_cancelled_by_hand_and_previewed(server: Server) {
     assert_eq!(done["steps"][0]["state"], "done_by_hand");
 }
 
+async fn a_scim_server_is_told_and_read_back(server: Server) {
+    let (browser, scim) = acme(&server).await;
+    let downstream = server.organization("globex");
+    let file = server.folder.path().join("globex.json");
+    let settings = json!({ "base_url": downstream.base, "token": downstream.token });
+    std::fs::write(&file, settings.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let added = server.json(&[
+        "connector",
+        "add",
+        "--org",
+        "acme",
+        "--kind",
+        "scim",
+        "--name",
+        "Globex",
+        "--config-file",
+        file,
+    ]);
+    let checked = server.json(&["connector", "check", added["id"].as_str().unwrap(), "--org", "acme"]);
+    assert!(!checked["checks"].as_array().unwrap().is_empty(), "{checked}");
+    let mut there = Vec::new();
+    for name in ["ada", "eva"] {
+        let body = json!({ "userName": format!("{name}@acme.example"), "externalId": format!("00u{name}") });
+        scim.post("/Users", &body).await.expect(201);
+        there.push(downstream.post("/Users", &body).await.expect(201)["id"].as_str().unwrap().to_owned());
+    }
+    let preview = server.json(&["user", "offboard", "ada@acme.example", "--org", "acme", "--dry-run"]);
+    assert_eq!(preview["tools"][0]["matched"]["external_id"], there[0].as_str(), "{preview}");
+    let ada = format!("/Users/{}", there[0]);
+    assert_eq!(downstream.get(&ada).await.expect(200)["active"], true, "a preview changes nothing");
+    let done = server.json(&["user", "offboard", "ada@acme.example", "--org", "acme", "--wait"]);
+    let steps = done["steps"][0]["steps"].as_array().unwrap();
+    let verified = steps.iter().find(|step| step["name"] == "verify").unwrap();
+    assert_eq!(verified["outcome"]["status"], "done", "{done}");
+    assert_eq!(downstream.get(&ada).await.expect(200)["active"], false);
+    assert_eq!(
+        downstream.get(&format!("/Users/{}", there[1])).await.expect(200)["active"],
+        true,
+        "nobody else"
+    );
+    // A token that was revoked there pauses the tool here.
+    let tokens = server.json(&["token", "list", "--org", "globex"]);
+    server.json(&["token", "revoke", tokens[0]["id"].as_str().unwrap(), "--org", "globex"]);
+    let stuck = server.run(&["user", "offboard", "eva@acme.example", "--org", "acme", "--wait"]);
+    assert_eq!(stuck.status.code(), Some(5), "{}", String::from_utf8_lossy(&stuck.stdout));
+    let id = added["id"].as_str().unwrap();
+    let paused = browser.get(&format!("/api/v1/connectors/{id}")).await.expect(200);
+    assert!(paused["paused"]["reason"].is_string(), "{paused}");
+}
+
 on_each_database!(
+    a_scim_server_is_told_and_read_back,
     every_way_out_tells_every_tool,
     a_tool_in_trouble_is_tried_again_and_holds_nobody_up,
     killed_in_the_middle_it_goes_on_where_it_was,

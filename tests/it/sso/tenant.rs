@@ -79,10 +79,12 @@ pub enum TokenSays {
     Hang,
 }
 
+/// Header and form of each request for a token.
+type Asked = Arc<Mutex<Vec<(String, String)>>>;
+
 pub struct Tenant {
     pub says: Arc<Mutex<TokenSays>>,
-    /// Header and form of each request for a token.
-    pub asked: Arc<Mutex<Vec<(String, String)>>>,
+    pub asked: Asked,
     pub issuer: String,
     pub key: Key,
     pub jwks: Arc<Mutex<Value>>,
@@ -123,8 +125,8 @@ impl Tenant {
                 .unwrap()
             }
         });
-        let (says, asked) = (Arc::new(Mutex::new(TokenSays::default())), Arc::new(Mutex::new(Vec::new())));
-        let state: (Arc<Mutex<TokenSays>>, Arc<Mutex<Vec<(String, String)>>>) = (says.clone(), asked.clone());
+        let (says, asked) = (Arc::new(Mutex::new(TokenSays::default())), Asked::default());
+        let state = (says.clone(), asked.clone());
         let token_route = warp::path!("oauth2" / "v1" / "token")
             .and(warp::post())
             .and(warp::header::optional::<String>("authorization"))

@@ -1,47 +1,14 @@
-//! The plans for Okta, 1Password, Atlassian, Salesforce and SCIM servers against transcripts and Okta's description.
-//!
-//! `tests/golden/connectors/TOOL/CASE.json` holds `settings`, `leaver`, `mode` (`run`, `preview`, `check`), the
-//! `exchanges` in their order and the `result`. `CEVEN_RECORD=1` writes requests and results anew from the responses
-//! that are there: read the difference before it is kept.
-#[path = "support/transcript.rs"]
-mod transcript;
-
+//! What is particular to Okta, 1Password, Atlassian, Salesforce and SCIM servers: Okta's description, its proofs of
+//! possession, and the cases that each of these tools must have. `connectors.rs` runs the transcripts.
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::transcript::{NOW_MS, Transcript, all, answer, golden, shown};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ceven_actors::connector::kind;
 use ceven_actors::connector::wire::Request;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
-use transcript::{NOW_MS, Transcript, all, answer, golden, result, shown};
-
-#[test]
-fn transcripts_come_out_as_recorded() {
-    for transcript in all() {
-        let (tool, answers) = (transcript.tool(), transcript.answers());
-        let (requests, progress) = transcript.drive(tool.as_ref(), Vec::new(), |sent, request| {
-            let answer = answers.get(sent).cloned();
-            answer.unwrap_or_else(|| panic!("{}: no response for {request:?}", transcript.name))
-        });
-        assert_eq!(requests.len(), answers.len(), "{}: not every response was asked for", transcript.name);
-        let responses = transcript.exchanges().iter().map(|exchange| &exchange["response"]);
-        let exchanges = requests.iter().zip(responses);
-        let mut content = transcript.content.clone();
-        content["exchanges"] = exchanges
-            .map(|(request, response)| json!({ "request": shown(request), "response": response }))
-            .collect();
-        content["result"] = result(&progress);
-        if std::env::var_os("CEVEN_RECORD").is_some() {
-            let path = golden().join("connectors").join(format!("{}.json", transcript.name));
-            std::fs::write(path, serde_json::to_string_pretty(&content).unwrap() + "\n").unwrap();
-            continue;
-        }
-        assert_eq!(content, transcript.content, "{}", transcript.name);
-        let has_write = requests.iter().any(|request| shown(request)["purpose"] == "write");
-        assert!(!has_write || !transcript.is_read_only(), "{} writes", transcript.name);
-    }
-}
 
 #[test]
 fn each_tool_has_the_cases_that_matter() {

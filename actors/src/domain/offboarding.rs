@@ -251,18 +251,20 @@ impl Task {
 }
 
 /// What of a pass matters for the next: the failure that decides, if there is one. Credentials that are refused come
-/// first, because nothing else is worth trying; what a person must settle comes last, since the rest may still be done.
+/// first, because nothing else is worth trying; then what may go better by itself; then what a person must settle, of
+/// which "still there" is only the consequence.
 pub fn verdict(steps: &[Step]) -> Option<&Failure> {
-    let failures = || {
-        steps.iter().filter_map(|step| match &step.outcome {
-            Outcome::Failed(failure) => Some(failure),
-            _ => None,
-        })
+    let rank = |failure: &Failure| match failure {
+        Failure::Auth { .. } => 0,
+        Failure::Transient { .. } | Failure::RateLimited { .. } => 1,
+        Failure::NotRemoved { .. } => 3,
+        _ => 2,
     };
-    failures()
-        .find(|failure| matches!(failure, Failure::Auth { .. }))
-        .or_else(|| failures().find(|failure| failure.is_retryable()))
-        .or_else(|| failures().next())
+    let failures = steps.iter().filter_map(|step| match &step.outcome {
+        Outcome::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    failures.min_by_key(|failure| rank(failure))
 }
 
 const FIRST_WAIT_MS: i64 = 1_000;
@@ -320,6 +322,10 @@ mod tests {
         ];
         assert_eq!(verdict(&steps), Some(&transient));
         assert_eq!(verdict(&steps[..2]), Some(&conflict));
+        let still_there = Failure::NotRemoved { detail: "active".into() };
+        let refused = [step("verify", Outcome::Failed(still_there.clone())), steps[1].clone()];
+        assert_eq!(verdict(&refused), Some(&conflict), "what a person must settle is not tried again");
+        assert_eq!(verdict(&refused[..1]), Some(&still_there));
         assert_eq!(
             verdict(&[steps.to_vec(), vec![step("d", Outcome::Failed(auth.clone()))]].concat()),
             Some(&auth)

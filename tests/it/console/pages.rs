@@ -33,6 +33,11 @@ async fn pages_are_guarded_whole_and_escaped(server: Server) {
         format!("/app/audit?actor={evil_query}&action={evil_query}"),
         "/app/audit/4".to_owned(),
         "/app/settings".to_owned(),
+        "/app/connectors".to_owned(),
+        "/app/connectors/new/github".to_owned(),
+        "/app/offboardings".to_owned(),
+        "/app/sso/okta".to_owned(),
+        format!("/app/team/{user}/offboard"),
     ] {
         let page = browser.get(&path).await;
         assert_eq!(page.status, 200, "{path}");

@@ -4,6 +4,7 @@ pub mod app;
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod dev;
 pub mod http;
 pub mod people;
 pub mod secret;

@@ -12,8 +12,13 @@ pub mod faults;
 mod google_token;
 pub mod google_workspace;
 pub mod keys;
+pub mod onepassword;
 pub mod route;
+mod scim_parts;
+pub mod scim_server;
 pub mod sim;
+pub mod slack;
+pub mod webhook;
 pub mod wire;
 
 pub use faults::{Fault, Kind};

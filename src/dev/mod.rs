@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub mod access;
+pub mod atlassian;
 mod control;
 pub mod errand;
 pub mod faults;
@@ -14,6 +15,8 @@ pub mod google_workspace;
 pub mod keys;
 pub mod onepassword;
 pub mod route;
+pub mod salesforce;
+mod salesforce_query;
 mod scim_parts;
 pub mod scim_server;
 pub mod sim;

@@ -92,7 +92,10 @@ impl Atlassian {
         }
         let account = self.managed(call.at("id"))?;
         if account.is_synced {
-            return Err(Refusal::exact(Answer::json(403, &json!({ "key": "forbidden.action", "context": {} }))));
+            return Err(Refusal::exact(Answer::json(
+                403,
+                &json!({ "key": "forbidden.action", "context": {} }),
+            )));
         }
         account.is_enabled = is_enabled;
         Ok(Answer::empty(204))
@@ -136,7 +139,8 @@ impl Atlassian {
             return Err(Refusal::Missing("directory"));
         }
         let asked = |names: [&str; 2], value: &str| {
-            let mut parameters = call.request.query.iter().filter(|(name, _)| names.contains(&name.as_str())).peekable();
+            let mut parameters =
+                call.request.query.iter().filter(|(name, _)| names.contains(&name.as_str())).peekable();
             parameters.peek().is_none()
                 || parameters.any(|(_, list)| list.split(',').any(|one| one.eq_ignore_ascii_case(value)))
         };
@@ -197,8 +201,9 @@ impl Atlassian {
         };
         let here = |account: &&Account| account.memberships.iter().any(|(id, _)| id == call.at("directory"));
         let users = self.accounts.iter().filter(here).map(scim_user);
-        let found: Vec<Value> =
-            users.filter(|user| wanted.as_ref().is_none_or(|wanted| scim_parts::is_wanted(user, wanted))).collect();
+        let found: Vec<Value> = users
+            .filter(|user| wanted.as_ref().is_none_or(|wanted| scim_parts::is_wanted(user, wanted)))
+            .collect();
         let start = call.request.number("startIndex").unwrap_or(1);
         Ok(Answer::scim(200, &scim_parts::list(&found, start, call.request.number("count").unwrap_or(50))))
     }
@@ -255,16 +260,32 @@ impl Tool for Atlassian {
         Route::new("DELETE", "/users/{id}/manage/api-tokens/{token}", &[LIFECYCLE], Self::delete_token),
         Route::new("GET", "/admin/v2/orgs/{org}/directories", &[READ], Self::list_directories),
         Route::new("GET", "/admin/v2/orgs/{org}/directories/{directory}/users", &[READ], Self::list_users),
-        Route::new("POST", "/admin/v2/orgs/{org}/directories/{directory}/users/{id}/suspend", &[WRITE], Self::suspend),
-        Route::new("POST", "/admin/v2/orgs/{org}/directories/{directory}/users/{id}/restore", &[WRITE], Self::restore),
-        Route::new("DELETE", "/admin/v2/orgs/{org}/directories/{directory}/users/{id}", &[WRITE], Self::remove),
+        Route::new(
+            "POST",
+            "/admin/v2/orgs/{org}/directories/{directory}/users/{id}/suspend",
+            &[WRITE],
+            Self::suspend,
+        ),
+        Route::new(
+            "POST",
+            "/admin/v2/orgs/{org}/directories/{directory}/users/{id}/restore",
+            &[WRITE],
+            Self::restore,
+        ),
+        Route::new(
+            "DELETE",
+            "/admin/v2/orgs/{org}/directories/{directory}/users/{id}",
+            &[WRITE],
+            Self::remove,
+        ),
         Route::new("GET", "/scim/directory/{directory}/Users", &[SCIM], Self::scim_list),
         Route::new("GET", "/scim/directory/{directory}/Users/{id}", &[SCIM], Self::scim_get),
         Route::new("PATCH", "/scim/directory/{directory}/Users/{id}", &[SCIM], Self::scim_patch),
     ];
 
     fn seed(&mut self, person: &Person, clock: &dyn Clock) {
-        let token = json!({ "id": random_text(clock), "label": "laptop", "createdAt": rfc3339(clock.now_ms()) });
+        let token =
+            json!({ "id": random_text(clock), "label": "laptop", "createdAt": rfc3339(clock.now_ms()) });
         self.accounts.push(Account {
             id: random_id(clock, "712020:", 24, HEX),
             email: person.email.clone(),

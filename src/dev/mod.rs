@@ -1,8 +1,12 @@
 //! A simulated Okta tenant and simulated tools, over real HTTP on loopback listeners of their own: for `ceven dev`
 //! and for tests. They follow the vendors' references, not Ceven's connectors: an independent reading of the same
 //! facts. Nothing here is reachable from the live listeners.
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
+use ceven_actors::clock::Clock;
 use serde::{Deserialize, Serialize};
 
 pub mod access;
@@ -11,16 +15,12 @@ mod control;
 pub mod errand;
 pub mod faults;
 pub mod github;
-mod github_app;
-mod github_identity;
-mod google_token;
 pub mod google_workspace;
 pub mod keys;
 pub mod okta;
 pub mod onepassword;
 pub mod route;
 pub mod salesforce;
-mod salesforce_query;
 mod scim_parts;
 pub mod scim_server;
 pub mod sim;
@@ -113,6 +113,80 @@ impl Person {
     pub fn as_admin(mut self) -> Self {
         self.is_admin = true;
         self
+    }
+}
+
+/// Every simulator, running.
+pub struct Simulators {
+    /// The Okta tenant.
+    pub okta: Sim<okta::Okta>,
+    /// Google Workspace.
+    pub google_workspace: Sim<google_workspace::GoogleWorkspace>,
+    /// GitHub.
+    pub github: Sim<github::GitHub>,
+    /// 1Password.
+    pub onepassword: Sim<onepassword::OnePassword>,
+    /// Slack.
+    pub slack: Sim<slack::Slack>,
+    /// Atlassian.
+    pub atlassian: Sim<atlassian::Atlassian>,
+    /// Salesforce.
+    pub salesforce: Sim<salesforce::Salesforce>,
+    /// A SCIM server.
+    pub scim: Sim<scim_server::ScimServer>,
+    /// A webhook receiver.
+    pub webhook: Sim<webhook::Webhook>,
+}
+
+impl Simulators {
+    /// Starts all of them: from `first_port` on, in the order above, or on free ports.
+    ///
+    /// # Errors
+    /// The first that does not start.
+    pub async fn start(clock: Arc<dyn Clock>, first_port: Option<u16>) -> Result<Self, DevError> {
+        let at = |number: u16| {
+            let port = first_port.map_or(0, |first| first.saturating_add(number));
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+        };
+        let time = || clock.clone();
+        Ok(Self {
+            okta: Sim::start(okta::Okta::new(time())?, time(), at(0)).await?,
+            google_workspace: Sim::start(google_workspace::GoogleWorkspace::new()?, time(), at(1)).await?,
+            github: Sim::start(github::GitHub::new()?, time(), at(2)).await?,
+            onepassword: Sim::start(onepassword::OnePassword::new(&*clock), time(), at(3)).await?,
+            slack: Sim::start(slack::Slack::new(&*clock), time(), at(4)).await?,
+            atlassian: Sim::start(atlassian::Atlassian::new(&*clock), time(), at(5)).await?,
+            salesforce: Sim::start(salesforce::Salesforce::new(&*clock), time(), at(6)).await?,
+            scim: Sim::start(scim_server::ScimServer::new(&*clock), time(), at(7)).await?,
+            webhook: Sim::start(webhook::Webhook::new(&*clock), time(), at(8)).await?,
+        })
+    }
+
+    /// A person in the tenant and in every tool.
+    pub fn seed(&self, person: &Person) {
+        self.okta.seed(person);
+        self.google_workspace.seed(person);
+        self.github.seed(person);
+        self.onepassword.seed(person);
+        self.slack.seed(person);
+        self.atlassian.seed(person);
+        self.salesforce.seed(person);
+        self.scim.seed(person);
+    }
+
+    /// Name and address of each.
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
+        vec![
+            (okta::Okta::NAME, self.okta.url().to_owned()),
+            (google_workspace::GoogleWorkspace::NAME, self.google_workspace.url().to_owned()),
+            (github::GitHub::NAME, self.github.url().to_owned()),
+            (onepassword::OnePassword::NAME, self.onepassword.url().to_owned()),
+            (slack::Slack::NAME, self.slack.url().to_owned()),
+            (atlassian::Atlassian::NAME, self.atlassian.url().to_owned()),
+            (salesforce::Salesforce::NAME, self.salesforce.url().to_owned()),
+            (scim_server::ScimServer::NAME, self.scim.url().to_owned()),
+            (webhook::Webhook::NAME, format!("{}/hook", self.webhook.url())),
+        ]
     }
 }
 

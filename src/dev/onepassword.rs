@@ -63,7 +63,10 @@ impl OnePassword {
             bound_to: None,
         };
         let token = call.access.issue(call.clock, "opu_", grant);
-        Ok(Answer::json(200, &json!({ "access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECS })))
+        Ok(Answer::json(
+            200,
+            &json!({ "access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECS }),
+        ))
     }
 
     fn revoke(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
@@ -143,7 +146,12 @@ impl Tool for OnePassword {
         Route::open("POST", "/v1beta1/users/oauth2/revoke", Self::revoke),
         Route::new("GET", "/v1beta1/accounts/{account}/users", &[LIST], Self::list),
         Route::new("POST", "/v1beta1/accounts/{account}/users/{id}:suspend", &[SUSPEND], Self::suspend),
-        Route::new("POST", "/v1beta1/accounts/{account}/users/{id}:reactivate", &[REACTIVATE], Self::reactivate),
+        Route::new(
+            "POST",
+            "/v1beta1/accounts/{account}/users/{id}:reactivate",
+            &[REACTIVATE],
+            Self::reactivate,
+        ),
         Route::new("GET", "/v1beta1/accounts/{account}/users/{id}", &[GET], Self::get),
     ];
 

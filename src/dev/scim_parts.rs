@@ -35,9 +35,9 @@ pub fn is_wanted(user: &Value, wanted: &Wanted) -> bool {
             "id" => user["id"] == value.as_str(),
             "externalid" => user["externalId"] == value.as_str(),
             "username" => same(&user["userName"]),
-            "email" | "emails" | "emails.value" => {
-                user["emails"].as_array().is_some_and(|emails| emails.iter().any(|email| same(&email["value"])))
-            }
+            "email" | "emails" | "emails.value" => user["emails"]
+                .as_array()
+                .is_some_and(|emails| emails.iter().any(|email| same(&email["value"]))),
             _ => false,
         }
     })
@@ -103,7 +103,8 @@ mod tests {
     fn filters_are_read_or_refused() {
         let two = wanted(r#"externalId eq "a\"b" or userName Eq "x y""#).unwrap();
         assert_eq!(two, [("externalId".into(), "a\"b".into()), ("userName".into(), "x y".into())]);
-        for bad in ["userName", "userName co \"x\"", "userName eq x", "userName eq \"x\" and active eq \"y\""] {
+        for bad in ["userName", "userName co \"x\"", "userName eq x", "userName eq \"x\" and active eq \"y\""]
+        {
             assert_eq!(wanted(bad), None, "{bad}");
         }
     }

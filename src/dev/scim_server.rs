@@ -99,7 +99,10 @@ impl ScimServer {
 
     fn patch(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         if !self.has_patch {
-            return Err(Refusal::exact(Answer::scim(501, &scim_parts::error(501, None, "PATCH is not supported."))));
+            return Err(Refusal::exact(Answer::scim(
+                501,
+                &scim_parts::error(501, None, "PATCH is not supported."),
+            )));
         }
         let body = call.request.object()?;
         let active = scim_parts::patched_active(&body).map_err(|why| invalid("invalidSyntax", &why))?;

@@ -310,8 +310,7 @@ impl<T: Tool> Sim<T> {
         }
         let listener =
             TcpListener::bind(listen).await.map_err(|error| DevError::Listen(listen, error.to_string()))?;
-        let address =
-            listener.local_addr().map_err(|error| DevError::Listen(listen, error.to_string()))?;
+        let address = listener.local_addr().map_err(|error| DevError::Listen(listen, error.to_string()))?;
         let base = format!("http://{address}");
         tool.listening(&base);
         let world = World {

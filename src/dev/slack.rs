@@ -53,11 +53,14 @@ impl Slack {
     fn list(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         let wanted = match call.request.parameter("filter") {
             None => None,
-            Some(filter) => Some(scim_parts::wanted(filter).ok_or_else(|| Refusal::Body("invalid_filter".into()))?),
+            Some(filter) => {
+                Some(scim_parts::wanted(filter).ok_or_else(|| Refusal::Body("invalid_filter".into()))?)
+            }
         };
         let shown = self.members.iter().map(|member| member.shown.clone());
-        let found: Vec<Value> =
-            shown.filter(|user| wanted.as_ref().is_none_or(|wanted| scim_parts::is_wanted(user, wanted))).collect();
+        let found: Vec<Value> = shown
+            .filter(|user| wanted.as_ref().is_none_or(|wanted| scim_parts::is_wanted(user, wanted)))
+            .collect();
         let start = call.request.number("startIndex").unwrap_or(1);
         let count = call.request.number("count").unwrap_or(10).min(1000);
         Ok(Answer::json(200, &scim_parts::list(&found, start, count)))

@@ -79,9 +79,9 @@ impl Webhook {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         let content = [id.as_bytes(), b".", stamp.as_bytes(), b".", &request.body].concat();
         let signatures = request.header("webhook-signature").split(' ');
-        signatures.filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok()).any(|signature| {
-            hmac::verify(&key, &content, &signature).is_ok()
-        })
+        signatures
+            .filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok())
+            .any(|signature| hmac::verify(&key, &content, &signature).is_ok())
     }
 }
 

@@ -173,7 +173,10 @@ impl Answer {
     /// A page.
     pub fn page(status: u16, markup: Markup) -> Self {
         Self::typed(status, "text/html; charset=utf-8", markup.into_string())
-            .with("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
+            .with(
+                "content-security-policy",
+                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+            )
             .with("referrer-policy", "no-referrer")
     }
 
@@ -258,8 +261,13 @@ mod tests {
 
     #[test]
     fn segments_decode_and_encode() {
-        let request =
-            Request::new(Method::GET, "/a/x%40y.test%2f1/%zz", "q=a+b".into(), HeaderMap::new(), Bytes::new());
+        let request = Request::new(
+            Method::GET,
+            "/a/x%40y.test%2f1/%zz",
+            "q=a+b".into(),
+            HeaderMap::new(),
+            Bytes::new(),
+        );
         assert_eq!(request.segments, ["a", "x@y.test/1", "%zz"]);
         assert_eq!(request.parameter("q"), Some("a b"));
         assert_eq!(encoded("x@y.test/1"), "x%40y.test%2F1");

@@ -40,7 +40,9 @@ pub(super) fn authorize(okta: &Okta, call: &mut Call<'_>, scopes: &[&str]) -> Re
         "admin".clone_into(&mut call.subject);
         return Ok(());
     }
-    let Some(token) = call.request.authorization("DPoP").map(str::to_owned) else { return call.bearer(scopes) };
+    let Some(token) = call.request.authorization("DPoP").map(str::to_owned) else {
+        return call.bearer(scopes);
+    };
     let thumbprint = proof(call, None, Some(&token)).map_err(|_| Refusal::Credentials)?;
     let grant = call.access.grant(&token, call.now_ms).ok_or(Refusal::Credentials)?;
     if grant.bound_to.as_deref() != Some(thumbprint.as_str()) {
@@ -57,7 +59,9 @@ pub(super) fn authorize(okta: &Okta, call: &mut Call<'_>, scopes: &[&str]) -> Re
 pub(super) fn client_credentials(okta: &Okta, call: &mut Call<'_>, form: &Form) -> Result<Answer, Refusal> {
     let client_error = |why: &str| Refusal::exact(oauth_error(401, "invalid_client", why));
     if form.get("client_assertion_type") != ASSERTION_TYPE {
-        return Err(client_error("Client Credentials requests to the Org Authorization Server must use the private_key_jwt token_endpoint_auth_method."));
+        return Err(client_error(
+            "Client Credentials requests to the Org Authorization Server must use the private_key_jwt token_endpoint_auth_method.",
+        ));
     }
     let assertion = form.get("client_assertion");
     let found = okta.services.iter().find_map(|app| Some((app, verified(assertion, &app.key)?.1)));
@@ -67,11 +71,15 @@ pub(super) fn client_credentials(okta: &Okta, call: &mut Call<'_>, form: &Form) 
         return Err(client_error("The issuer and subject of the client_assertion must be the client id."));
     }
     if !has_audience(&claims, &format!("{}/oauth2/v1/token", okta.issuer)) {
-        return Err(client_error("The audience claim for client_assertion must be the endpoint invoked for the request."));
+        return Err(client_error(
+            "The audience claim for client_assertion must be the endpoint invoked for the request.",
+        ));
     }
     let now = call.now_secs();
     if !claims["exp"].as_i64().is_some_and(|exp| exp > now && exp <= now + 3600) {
-        return Err(client_error("The client_assertion token has an expiration that is past or too far into the future."));
+        return Err(client_error(
+            "The client_assertion token has an expiration that is past or too far into the future.",
+        ));
     }
     if !claims["jti"].as_str().is_none_or(|jti| call.access.first_use(&format!("assertion:{jti}"))) {
         return Err(client_error("The client_assertion token has already been used."));
@@ -86,10 +94,12 @@ pub(super) fn client_credentials(okta: &Okta, call: &mut Call<'_>, form: &Form) 
         let why = "The DPoP proof JWT header is missing.";
         return Err(Refusal::exact(oauth_error(400, "invalid_dpop_proof", why)));
     }
-    let bound_to = if has_proof { Some(proof(call, Some("nonce"), None).map_err(Refusal::exact)?) } else { None };
+    let bound_to =
+        if has_proof { Some(proof(call, Some("nonce"), None).map_err(Refusal::exact)?) } else { None };
     let kind = if bound_to.is_some() { "DPoP" } else { "Bearer" };
     let scope = scopes.join(" ");
-    let grant = Grant { subject: id.to_owned(), scopes, expires_ms: call.now_ms + TOKEN_SECS * 1000, bound_to };
+    let grant =
+        Grant { subject: id.to_owned(), scopes, expires_ms: call.now_ms + TOKEN_SECS * 1000, bound_to };
     let token = call.access.issue(call.clock, "sim-api-", grant);
     let body = json!({ "token_type": kind, "expires_in": TOKEN_SECS, "access_token": token, "scope": scope });
     Ok(Answer::json(200, &body))
@@ -102,7 +112,8 @@ fn proof(call: &mut Call<'_>, nonce: Option<&str>, token: Option<&str>) -> Resul
     let text = call.request.header("dpop").to_owned();
     let header = jsonwebtoken::decode_header(&text).map_err(|_| wrong("The DPoP proof is no JWT."))?;
     let key = header.jwk.ok_or_else(|| wrong("The DPoP proof has no jwk."))?;
-    let (header, claims) = verified(&text, &key).ok_or_else(|| wrong("The DPoP proof's signature is invalid."))?;
+    let (header, claims) =
+        verified(&text, &key).ok_or_else(|| wrong("The DPoP proof's signature is invalid."))?;
     let here = format!("{}{}", call.base, call.request.path);
     if header.typ.as_deref() != Some("dpop+jwt")
         || claims["htm"] != call.request.method.as_str()
@@ -118,7 +129,8 @@ fn proof(call: &mut Call<'_>, nonce: Option<&str>, token: Option<&str>) -> Resul
         if !known {
             let fresh = random_text(call.clock);
             call.access.first_use(&format!("nonce:{fresh}"));
-            let answer = oauth_error(400, "use_dpop_nonce", "Authorization server requires nonce in DPoP proof.");
+            let answer =
+                oauth_error(400, "use_dpop_nonce", "Authorization server requires nonce in DPoP proof.");
             return Err(answer.with("dpop-nonce", fresh));
         }
     }

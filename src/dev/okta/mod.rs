@@ -164,7 +164,8 @@ impl Okta {
     /// When no key can be made.
     pub fn rotate_keys(&mut self) -> Result<(), DevError> {
         self.made_keys += 1;
-        let key = SigningKey::generate(&format!("sim-okta-{}-{}", self.made_keys, random_text(&*self.clock)))?;
+        let key =
+            SigningKey::generate(&format!("sim-okta-{}-{}", self.made_keys, random_text(&*self.clock)))?;
         self.keys.push(key);
         if self.keys.len() > KEYS {
             self.keys.remove(0);
@@ -269,7 +270,9 @@ impl Tool for Okta {
                 Refusal::Limited { .. } => api_error(&*self.clock, 429, "E0000047", None),
                 Refusal::Broken(status) => Answer::typed(*status, "text/html", "<h1>Bad Gateway</h1>"),
                 Refusal::Address | Refusal::Missing(_) => api_error(&*self.clock, 404, "E0000007", None),
-                Refusal::Right(_) => oauth_error(403, "insufficient_scope", "The access token lacks a scope."),
+                Refusal::Right(_) => {
+                    oauth_error(403, "insufficient_scope", "The access token lacks a scope.")
+                }
                 Refusal::Credentials => oauth_error(401, "invalid_client", "The client is not known."),
             };
         }

@@ -98,13 +98,19 @@ pub(super) fn authorize(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, 
     let Some(user) = picked else {
         if asked("prompt") == "none" {
             let why = "The client specified not to prompt, but the user is not logged in.";
-            return Ok(back(redirect_uri, &[("state", state), ("error", "login_required"), ("error_description", why)]));
+            return Ok(back(
+                redirect_uri,
+                &[("state", state), ("error", "login_required"), ("error_description", why)],
+            ));
         }
         return Ok(Answer::page(200, picker(&okta.users, call.request, hint)));
     };
     if user.status != Status::Active || app.not_assigned.contains(&user.id) {
         let why = "User is not assigned to the client application.";
-        return Ok(back(redirect_uri, &[("state", state), ("error", "access_denied"), ("error_description", why)]));
+        return Ok(back(
+            redirect_uri,
+            &[("state", state), ("error", "access_denied"), ("error_description", why)],
+        ));
     }
     let code = Code {
         client_id: client_id.to_owned(),
@@ -133,17 +139,26 @@ fn check_parameters(request: &Request) -> Result<(), (&'static str, &'static str
         return Err(("invalid_request", "The authentication request has an invalid 'state' parameter."));
     }
     if asked("response_type") != "code" {
-        return Err(("unsupported_response_type", "The response type is not supported by the authorization server."));
+        return Err((
+            "unsupported_response_type",
+            "The response type is not supported by the authorization server.",
+        ));
     }
     if !matches!(asked("response_mode"), "" | "query") {
         return Err(("invalid_request", "The response mode is not supported by this simulator."));
     }
     let mut scopes = asked("scope").split_whitespace();
     if !scopes.clone().any(|scope| scope == "openid") || !scopes.all(|scope| SCOPES.contains(&scope)) {
-        return Err(("invalid_scope", "One or more scopes are not configured for the authorization server resource."));
+        return Err((
+            "invalid_scope",
+            "One or more scopes are not configured for the authorization server resource.",
+        ));
     }
     if asked("code_challenge_method") != "S256" || asked("code_challenge").len() != 43 {
-        return Err(("invalid_request", "PKCE code challenge is required when the token endpoint authentication is set."));
+        return Err((
+            "invalid_request",
+            "PKCE code challenge is required when the token endpoint authentication is set.",
+        ));
     }
     Ok(())
 }
@@ -203,7 +218,9 @@ fn exchange(okta: &mut Okta, call: &mut Call<'_>, form: &Form) -> Result<Answer,
     let posted = || (form.get("client_id").to_owned(), form.get("client_secret").to_owned());
     let basic = call.request.basic();
     // RFC 6749 §2.3.1: both parts were form-encoded before they were joined.
-    let plain = |text: String| form_urlencoded::parse(text.as_bytes()).next().map_or(text.clone(), |(key, _)| key.into_owned());
+    let plain = |text: String| {
+        form_urlencoded::parse(text.as_bytes()).next().map_or(text.clone(), |(key, _)| key.into_owned())
+    };
     let (id, secret) = basic.map_or_else(posted, |(id, secret)| (plain(id), plain(secret)));
     if !okta.apps.iter().any(|app| app.client_id == id && app.client_secret == secret) {
         let why = "The client secret supplied for a confidential client is invalid.";
@@ -215,7 +232,9 @@ fn exchange(okta: &mut Okta, call: &mut Call<'_>, form: &Form) -> Result<Answer,
     let code = code.filter(|code| code.client_id == id && code.expires_ms > call.now_ms);
     let code = code.ok_or_else(|| grant_error("The authorization code is invalid or has expired."))?;
     if code.redirect_uri != form.get("redirect_uri") {
-        return Err(grant_error("The 'redirect_uri' does not match the redirection URI used in the authorization request."));
+        return Err(grant_error(
+            "The 'redirect_uri' does not match the redirection URI used in the authorization request.",
+        ));
     }
     if URL_SAFE_NO_PAD.encode(Sha256::digest(form.get("code_verifier"))) != code.challenge {
         return Err(grant_error("PKCE verification failed."));
@@ -229,7 +248,8 @@ fn exchange(okta: &mut Okta, call: &mut Call<'_>, form: &Form) -> Result<Answer,
         bound_to: None,
     };
     let access_token = call.access.issue(call.clock, "sim-at-", grant);
-    let id_token = okta.id_token(&user, &code.client_id, code.nonce.as_deref(), &access_token, call.now_secs());
+    let id_token =
+        okta.id_token(&user, &code.client_id, code.nonce.as_deref(), &access_token, call.now_secs());
     let id_token = id_token.map_err(|_| Refusal::Broken(500))?;
     Ok(Answer::json(
         200,

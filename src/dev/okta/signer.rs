@@ -79,7 +79,12 @@ impl Okta {
     ///
     /// # Errors
     /// When the key fails.
-    pub fn universal_logout_token(&self, client_id: &str, audience: &str, now: i64) -> Result<String, DevError> {
+    pub fn universal_logout_token(
+        &self,
+        client_id: &str,
+        audience: &str,
+        now: i64,
+    ) -> Result<String, DevError> {
         let key = self.current()?;
         let mut header = key.header("global-token-revocation+jwt");
         header.kid = None;
@@ -97,7 +102,8 @@ impl Okta {
     ) -> Value {
         let kind = format!("https://schemas.openid.net/secevent/caep/event-type/{event}");
         let subject = json!({ "format": "iss_sub", "iss": self.issuer, "sub": user_id });
-        let mut claims = json!({ "iss": self.issuer, "jti": random_text(&*self.clock), "iat": now, "aud": audience });
+        let mut claims =
+            json!({ "iss": self.issuer, "jti": random_text(&*self.clock), "iat": now, "aud": audience });
         let mut body = json!({ "reason_admin": { "en": "Simulated" } });
         match shape {
             SetShape::Okta => {

@@ -41,7 +41,9 @@ pub(super) fn list(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, Refus
         Some(text) => Some(compared(text).ok_or_else(invalid)?),
         None => None,
     };
-    let same = |has: &str, value: &str| if search.is_some() { has.eq_ignore_ascii_case(value) } else { has == value };
+    let same = |has: &str, value: &str| {
+        if search.is_some() { has.eq_ignore_ascii_case(value) } else { has == value }
+    };
     let fits = |user: &&OktaUser| match &wanted {
         // A plain list leaves the deprovisioned out.
         None => user.status != Status::Deprovisioned,

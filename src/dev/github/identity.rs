@@ -1,8 +1,8 @@
 //! What GitHub knows from the identity provider: the organization's SCIM, and the two GraphQL operations that matter.
 use serde_json::{Value, json};
 
-use super::{
-    github::{Account, GitHub, user},
+use super::{Account, GitHub, user};
+use crate::dev::{
     scim_parts,
     sim::Call,
     wire::{Answer, Refusal, Request},
@@ -23,9 +23,11 @@ pub(super) fn scim_list(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answ
         Some(Some(wanted)) => Some(wanted),
         Some(None) => return Err(Refusal::Body("The filter is not supported.".into())),
     };
-    let users = github.accounts.iter().filter_map(|account| Some(shown(account, account.identity.as_deref()?)));
-    let found: Vec<Value> =
-        users.filter(|user| wanted.as_ref().is_none_or(|wanted| scim_parts::is_wanted(user, wanted))).collect();
+    let users =
+        github.accounts.iter().filter_map(|account| Some(shown(account, account.identity.as_deref()?)));
+    let found: Vec<Value> = users
+        .filter(|user| wanted.as_ref().is_none_or(|wanted| scim_parts::is_wanted(user, wanted)))
+        .collect();
     let start = call.request.number("startIndex").unwrap_or(1);
     Ok(Answer::scim(200, &scim_parts::list(&found, start, call.request.number("count").unwrap_or(30))))
 }
@@ -93,7 +95,9 @@ pub(super) fn is_mutation(request: &Request) -> bool {
 /// An argument of a query, written in it or handed over as a variable. `$name:` declares a variable and is none.
 fn argument(query: &str, variables: &Value, name: &str) -> Option<String> {
     let sign = format!("{name}:");
-    let is_whole = |at: usize| !query[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || "$_".contains(letter));
+    let is_whole = |at: usize| {
+        !query[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || "$_".contains(letter))
+    };
     let (at, _) = query.match_indices(&sign).find(|(at, _)| is_whole(*at))?;
     let after = query[at + sign.len()..].trim_start();
     if let Some(variable) = after.strip_prefix('$') {
@@ -130,7 +134,8 @@ fn external_identities(github: &GitHub, query: &str, variables: &Value) -> Answe
     }
     let name = argument(query, variables, "userName");
     let wanted = |account: &&Account| {
-        account.identity.is_some() && name.as_ref().is_none_or(|name| account.email.eq_ignore_ascii_case(name))
+        account.identity.is_some()
+            && name.as_ref().is_none_or(|name| account.email.eq_ignore_ascii_case(name))
     };
     let nodes: Vec<Value> = github
         .accounts
@@ -169,8 +174,11 @@ fn remove_from_enterprise(github: &mut GitHub, query: &str, variables: &Value) -
             remove(account);
             account.in_enterprise = false;
             let node = user(account);
-            Answer::json(200, &json!({ "data": { "removeEnterpriseMember": { "clientMutationId": null, "user": node,
-                "enterprise": { "id": enterprise } } } }))
+            Answer::json(
+                200,
+                &json!({ "data": { "removeEnterpriseMember": { "clientMutationId": null, "user": node,
+                "enterprise": { "id": enterprise } } } }),
+            )
         }
         _ => failed("NOT_FOUND", "removeEnterpriseMember", "Could not resolve to a node with the global id."),
     }

@@ -1,9 +1,9 @@
 //! Google's token endpoint: a service account's assertion (RFC 7523) for an access token.
 use serde_json::json;
 
-use super::{
+use super::GoogleWorkspace;
+use crate::dev::{
     access::Grant,
-    google_workspace::GoogleWorkspace,
     keys::{has_audience, verified},
     sim::Call,
     wire::{Answer, Refusal},
@@ -29,7 +29,9 @@ fn invalid_grant(description: &str) -> Refusal {
 pub(super) fn refuse(refusal: &Refusal) -> Answer {
     match refusal {
         Refusal::Exact(answer) => (**answer).clone(),
-        Refusal::Method(allowed) => error(405, "invalid_request", "Method not allowed").with("allow", allowed),
+        Refusal::Method(allowed) => {
+            error(405, "invalid_request", "Method not allowed").with("allow", allowed)
+        }
         Refusal::Body(why) => error(400, "invalid_request", why),
         Refusal::Limited { .. } => error(429, "rate_limit_exceeded", "Rate limit exceeded"),
         Refusal::Broken(status) => error(*status, "internal_failure", "Backend error"),
@@ -58,13 +60,15 @@ pub(super) fn token(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result
         _ => false,
     };
     if !timely {
-        let why = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.";
+        let why =
+            "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.";
         return Err(invalid_grant(why));
     }
     // Without a `sub` the account speaks for itself, and it has no rights in the directory.
     let subject = claims["sub"].as_str().unwrap_or_default();
     let of_subject = |email: &str| email.eq_ignore_ascii_case(subject);
-    let admin = google.accounts.iter().find(|account| account.shown["primaryEmail"].as_str().is_some_and(of_subject));
+    let admin =
+        google.accounts.iter().find(|account| account.shown["primaryEmail"].as_str().is_some_and(of_subject));
     let Some(admin) = admin else { return Err(invalid_grant("Invalid email or User ID")) };
     if admin.shown["suspended"] == true {
         return Err(invalid_grant("Account has been deleted"));

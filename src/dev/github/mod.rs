@@ -1,27 +1,33 @@
-//! Simulated GitHub Enterprise Cloud organization: its REST API. The application's tokens are in `github_app`, the
-//! organization's SCIM and GraphQL in `github_identity`.
+//! Simulated GitHub Enterprise Cloud organization: its REST API. The application's tokens are in `app`, the
+//! organization's SCIM and GraphQL in `identity`.
 use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
-use super::{
+use crate::dev::{
     DevError, Person,
     access::{DIGITS, Limit, Rate, random_id},
-    github_app as app, github_identity as identity,
     keys::SigningKey,
     route::Route,
     sim::{Call, Tool},
     wire::{Answer, Refusal, Request},
 };
 
-pub(super) const MEMBERS: &[&str] = &["members:write"];
-pub(super) const MEMBERS_READ: &[&str] = &["members:write", "members:read"];
+mod app;
+mod credentials;
+mod identity;
+
+const MEMBERS: &[&str] = &["members:write"];
+const MEMBERS_READ: &[&str] = &["members:write", "members:read"];
 const CREDENTIALS: &[&str] = &["organization_administration:write"];
 const PATS: &[&str] = &["organization_personal_access_tokens:write"];
 const ANY: &[&str] = &[];
 
 /// Permissions that the application was given.
-pub const PERMISSIONS: [(&str, &str); 3] =
-    [("members", "write"), ("organization_administration", "write"), ("organization_personal_access_tokens", "write")];
+pub const PERMISSIONS: [(&str, &str); 3] = [
+    ("members", "write"),
+    ("organization_administration", "write"),
+    ("organization_personal_access_tokens", "write"),
+];
 
 /// Someone's place in the organization.
 #[derive(Clone)]
@@ -62,7 +68,7 @@ pub struct Account {
 /// An organization with an application installed.
 #[derive(Clone)]
 pub struct GitHub {
-    pub(super) key: SigningKey,
+    key: SigningKey,
     /// Login of the organization.
     pub org: String,
     /// Global id of its enterprise.
@@ -105,8 +111,12 @@ impl GitHub {
         self.key.pem()
     }
 
-    pub(super) fn check_org(&self, call: &Call<'_>) -> Result<(), Refusal> {
-        if call.at("org").eq_ignore_ascii_case(&self.org) { Ok(()) } else { Err(Refusal::Missing("organization")) }
+    fn check_org(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        if call.at("org").eq_ignore_ascii_case(&self.org) {
+            Ok(())
+        } else {
+            Err(Refusal::Missing("organization"))
+        }
     }
 
     /// The account that a path names; logins count without case.
@@ -147,7 +157,8 @@ impl GitHub {
 
     fn list_members(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         self.check_org(call)?;
-        let active = |account: &&Account| account.membership.as_ref().is_some_and(|place| place.state == "active");
+        let active =
+            |account: &&Account| account.membership.as_ref().is_some_and(|place| place.state == "active");
         Ok(paged(call, self.accounts.iter().filter(active).map(user).collect()))
     }
 
@@ -184,55 +195,6 @@ impl GitHub {
         Ok(Answer::empty(204))
     }
 
-    fn list_credentials(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        let login = call.request.parameter("login");
-        let of = |account: &&Account| login.is_none_or(|login| account.login.eq_ignore_ascii_case(login));
-        Ok(paged(call, self.accounts.iter().filter(of).flat_map(|account| account.credentials.clone()).collect()))
-    }
-
-    fn delete_credential(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        for account in &mut self.accounts {
-            let is_it = |one: &Value| one["credential_id"].to_string() == call.at("credential");
-            if let Some(at) = account.credentials.iter().position(is_it) {
-                account.credentials.remove(at);
-                return Ok(Answer::empty(204));
-            }
-        }
-        Err(Refusal::Missing("credential"))
-    }
-
-    fn revoke_credentials(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let account = self.account(call)?;
-        account.credentials.clear();
-        let message = format!("Credential authorization revocation for user '{}' has been queued", account.login);
-        Ok(Answer::json(202, &json!({ "message": message })))
-    }
-
-    fn list_pats(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        let owners = call.request.query.iter().filter(|(name, _)| matches!(name.as_str(), "owner" | "owner[]"));
-        let owners: Vec<&String> = owners.map(|(_, login)| login).collect();
-        let of = |account: &&Account| {
-            owners.is_empty() || owners.iter().any(|login| login.eq_ignore_ascii_case(&account.login))
-        };
-        Ok(paged(call, self.accounts.iter().filter(of).flat_map(|account| account.pats.clone()).collect()))
-    }
-
-    fn update_pats(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        let body = call.request.object()?;
-        let ids = body["pat_ids"].as_array().filter(|ids| (1..=100).contains(&ids.len()));
-        let (Some(ids), "revoke") = (ids, body["action"].as_str().unwrap_or_default()) else {
-            return Err(Refusal::exact(error(422, "Validation Failed")));
-        };
-        for account in &mut self.accounts {
-            account.pats.retain(|pat| !ids.contains(&pat["id"]));
-        }
-        Ok(Answer::json(202, &json!({})))
-    }
-
     fn get_user(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         Ok(Answer::json(200, &user(self.account(call)?)))
     }
@@ -244,7 +206,7 @@ impl GitHub {
 }
 
 /// A user as lists show it.
-pub(super) fn user(account: &Account) -> Value {
+fn user(account: &Account) -> Value {
     json!({ "login": account.login, "id": account.id, "node_id": format!("U_{}", account.id), "type": "User",
         "site_admin": false })
 }
@@ -267,7 +229,7 @@ fn paged(call: &Call<'_>, rows: Vec<Value>) -> Answer {
 }
 
 /// An error of the REST API.
-pub(super) fn error(status: u16, message: &str) -> Answer {
+fn error(status: u16, message: &str) -> Answer {
     let body = json!({ "message": message, "documentation_url": "https://docs.github.com/rest", "status": status.to_string() });
     Answer::json(status, &body)
 }
@@ -287,21 +249,26 @@ impl Tool for GitHub {
         Route::new("DELETE", "/orgs/{org}/outside_collaborators/{username}", MEMBERS, Self::delete_outside),
         Route::new("GET", "/orgs/{org}/invitations", MEMBERS_READ, Self::list_invitations),
         Route::new("DELETE", "/orgs/{org}/invitations/{invitation}", MEMBERS, Self::delete_invitation),
-        Route::new("GET", "/orgs/{org}/credential-authorizations", CREDENTIALS, Self::list_credentials),
+        Route::new(
+            "GET",
+            "/orgs/{org}/credential-authorizations",
+            CREDENTIALS,
+            credentials::list_credentials,
+        ),
         Route::new(
             "DELETE",
             "/orgs/{org}/credential-authorizations/{credential}",
             CREDENTIALS,
-            Self::delete_credential,
+            credentials::delete_credential,
         ),
         Route::new(
             "POST",
             "/orgs/{org}/credential-authorizations/{username}/revoke",
             CREDENTIALS,
-            Self::revoke_credentials,
+            credentials::revoke_credentials,
         ),
-        Route::new("GET", "/orgs/{org}/personal-access-tokens", PATS, Self::list_pats),
-        Route::new("POST", "/orgs/{org}/personal-access-tokens", PATS, Self::update_pats),
+        Route::new("GET", "/orgs/{org}/personal-access-tokens", PATS, credentials::list_pats),
+        Route::new("POST", "/orgs/{org}/personal-access-tokens", PATS, credentials::update_pats),
         Route::new("GET", "/users/{username}", ANY, Self::get_user),
         Route::new("GET", "/user/{id}", ANY, Self::get_user_by_id),
         Route::new("GET", "/rate_limit", ANY, app::rate_limit),
@@ -332,8 +299,10 @@ impl Tool for GitHub {
             is_outside: false,
             identity: Some(clock.new_id().to_string()),
             credentials: ["personal access token", "SSH key"]
-                .map(|kind| json!({ "login": login, "credential_id": number(6), "credential_type": kind,
-                    "credential_authorized_at": at }))
+                .map(|kind| {
+                    json!({ "login": login, "credential_id": number(6), "credential_type": kind,
+                    "credential_authorized_at": at })
+                })
                 .to_vec(),
             pats: vec![pat],
             in_enterprise: true,
@@ -360,8 +329,11 @@ impl Tool for GitHub {
                 .with("x-accepted-github-permissions", right.replace(':', "=")),
             Refusal::Limited { .. } => error(429, "API rate limit exceeded for installation ID."),
             // GitHub's other limit answers 403 and does not touch the counters.
-            Refusal::Broken(403) => error(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
-                .with("retry-after", "60"),
+            Refusal::Broken(403) => error(
+                403,
+                "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+            )
+            .with("retry-after", "60"),
             Refusal::Broken(status) => Answer::typed(*status, "text/html", "<h1>Unicorn!</h1>"),
             Refusal::Exact(answer) => (**answer).clone(),
         }

@@ -2,15 +2,17 @@
 use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
-use super::{
+use crate::dev::{
     DevError, Person,
     access::{DIGITS, Limit, random_id, random_text},
-    google_token,
     keys::SigningKey,
     route::Route,
     sim::{Call, Tool},
     wire::{Answer, Refusal, Request},
 };
+
+mod extras;
+mod token;
 
 const USER: &str = "https://www.googleapis.com/auth/admin.directory.user";
 const USER_READ: &str = "https://www.googleapis.com/auth/admin.directory.user.readonly";
@@ -75,8 +77,8 @@ impl Account {
 /// A Workspace customer.
 #[derive(Clone)]
 pub struct GoogleWorkspace {
-    pub(super) key: SigningKey,
-    pub(super) client_email: String,
+    key: SigningKey,
+    client_email: String,
     /// Scopes of domain-wide delegation.
     pub granted: Vec<String>,
     /// Accounts.
@@ -134,7 +136,11 @@ impl GoogleWorkspace {
         }
         let account = self.account(call)?;
         if body["archived"] == true {
-            return Err(Refusal::exact(error(412, "conditionNotMet", "User does not have an archive license")));
+            return Err(Refusal::exact(error(
+                412,
+                "conditionNotMet",
+                "User does not have an archive license",
+            )));
         }
         for (name, value) in changes.filter(|(name, _)| *name != "password") {
             account.shown[name] = value.clone();
@@ -202,61 +208,12 @@ impl GoogleWorkspace {
     fn delete_member(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         let (group, member) = (call.at("groupKey"), call.at("memberKey"));
         let id = self.accounts.iter().find(|account| account.answers_to(member)).map(|account| account.id());
-        let members = self.groups.iter_mut().find(|(shown, _)| shown["id"] == group || shown["email"] == group);
+        let members =
+            self.groups.iter_mut().find(|(shown, _)| shown["id"] == group || shown["email"] == group);
         let (_, members) = members.ok_or(Refusal::Missing("groupKey"))?;
         let at = members.iter().position(|has| Some(has.as_str()) == id);
         members.remove(at.ok_or(Refusal::Missing("memberKey"))?);
         Ok(Answer::empty(204))
-    }
-
-    fn list_devices(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let query = call.request.parameter("query").unwrap_or_default();
-        let email = query.strip_prefix("email:").ok_or_else(|| Refusal::Body("Invalid Input: query".into()))?;
-        let of = |account: &&Account| account.email().eq_ignore_ascii_case(email);
-        let devices = self.accounts.iter().filter(of).flat_map(|account| account.devices.clone()).collect();
-        Ok(listed("admin#directory#mobiledevices", "mobiledevices", devices))
-    }
-
-    fn act_on_device(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        if call.request.object()?["action"] != "admin_account_wipe" {
-            return Err(Refusal::Body("Invalid Input: action".into()));
-        }
-        let id = call.at("resourceId");
-        let devices = self.accounts.iter_mut().flat_map(|account| account.devices.iter_mut());
-        let device = devices.into_iter().find(|device| device["resourceId"] == id);
-        device.ok_or(Refusal::Missing("resourceId"))?["status"] = "ACCOUNT_WIPED".into();
-        Ok(Answer::empty(204))
-    }
-
-    fn transfer_applications(&mut self, _call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let drive = json!({ "kind": "admin#datatransfer#ApplicationResource", "id": "55656082996",
-            "name": "Drive and Docs", "transferParams": [{ "key": "PRIVACY_LEVEL", "value": ["PRIVATE", "SHARED"] }] });
-        Ok(listed("admin#datatransfer#applicationsList", "applications", vec![drive]))
-    }
-
-    fn list_transfers(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let owner = call.request.parameter("oldOwnerUserId");
-        let of = |transfer: &&Value| owner.is_none_or(|owner| transfer["oldOwnerUserId"] == owner);
-        let found = self.transfers.iter().filter(of).cloned().collect();
-        Ok(listed("admin#datatransfer#dataTransfersList", "dataTransfers", found))
-    }
-
-    fn start_transfer(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let mut body = call.request.object()?;
-        for name in ["oldOwnerUserId", "newOwnerUserId"] {
-            if !self.accounts.iter().any(|account| body[name] == account.id()) {
-                return Err(Refusal::Missing(name));
-            }
-        }
-        if !body["applicationDataTransfers"].is_array() {
-            return Err(Refusal::Body("Missing required field: applicationDataTransfers".into()));
-        }
-        body["id"] = random_text(call.clock).into();
-        body["requestTime"] = rfc3339(call.now_ms).into();
-        body["overallTransferStatusCode"] = "completed".into();
-        self.transfers.push(body.clone());
-        body["overallTransferStatusCode"] = "new".into();
-        Ok(Answer::json(200, &body))
     }
 
     fn join(&mut self, group: &str, email: &str, id: &str, clock: &dyn Clock) {
@@ -276,7 +233,10 @@ impl GoogleWorkspace {
 fn fields(value: &Value, fields: Option<&str>) -> Value {
     let Some(fields) = fields else { return value.clone() };
     let names = fields.split(',').map(str::trim);
-    names.filter_map(|name| Some((name.to_owned(), value.get(name)?.clone()))).collect::<serde_json::Map<_, _>>().into()
+    names
+        .filter_map(|name| Some((name.to_owned(), value.get(name)?.clone())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// A list; Google leaves an empty one out.
@@ -304,16 +264,26 @@ fn error(status: u16, reason: &str, message: &str) -> Answer {
 impl Tool for GoogleWorkspace {
     const NAME: &'static str = "google_workspace";
     const ROUTES: &'static [Route<Self>] = &[
-        Route::open("POST", "/token", google_token::token),
+        Route::open("POST", "/token", token::token),
         Route::new("GET", "/admin/directory/v1/users/{userKey}", &[USER, USER_READ], Self::get_user),
         Route::new("PUT", "/admin/directory/v1/users/{userKey}", &[USER], Self::update_user),
         Route::new("PATCH", "/admin/directory/v1/users/{userKey}", &[USER], Self::update_user),
         Route::new("POST", "/admin/directory/v1/users/{userKey}/signOut", &[SECURITY], Self::sign_out),
         Route::new("POST", "/admin/directory/v1/users/{userKey}/makeAdmin", &[USER], Self::make_admin),
         Route::new("GET", "/admin/directory/v1/users/{userKey}/tokens", &[SECURITY], Self::list_tokens),
-        Route::new("DELETE", "/admin/directory/v1/users/{userKey}/tokens/{clientId}", &[SECURITY], Self::delete_token),
+        Route::new(
+            "DELETE",
+            "/admin/directory/v1/users/{userKey}/tokens/{clientId}",
+            &[SECURITY],
+            Self::delete_token,
+        ),
         Route::new("GET", "/admin/directory/v1/users/{userKey}/asps", &[SECURITY], Self::list_passwords),
-        Route::new("DELETE", "/admin/directory/v1/users/{userKey}/asps/{codeId}", &[SECURITY], Self::delete_password),
+        Route::new(
+            "DELETE",
+            "/admin/directory/v1/users/{userKey}/asps/{codeId}",
+            &[SECURITY],
+            Self::delete_password,
+        ),
         Route::new(
             "POST",
             "/admin/directory/v1/users/{userKey}/verificationCodes/invalidate",
@@ -327,16 +297,21 @@ impl Tool for GoogleWorkspace {
             &[MEMBER, GROUP],
             Self::delete_member,
         ),
-        Route::new("GET", "/admin/directory/v1/customer/my_customer/devices/mobile", &[DEVICE], Self::list_devices),
+        Route::new(
+            "GET",
+            "/admin/directory/v1/customer/my_customer/devices/mobile",
+            &[DEVICE],
+            extras::list_devices,
+        ),
         Route::new(
             "POST",
             "/admin/directory/v1/customer/my_customer/devices/mobile/{resourceId}/action",
             &[DEVICE],
-            Self::act_on_device,
+            extras::act_on_device,
         ),
-        Route::new("GET", "/admin/datatransfer/v1/applications", &[TRANSFER], Self::transfer_applications),
-        Route::new("GET", "/admin/datatransfer/v1/transfers", &[TRANSFER], Self::list_transfers),
-        Route::new("POST", "/admin/datatransfer/v1/transfers", &[TRANSFER], Self::start_transfer),
+        Route::new("GET", "/admin/datatransfer/v1/applications", &[TRANSFER], extras::transfer_applications),
+        Route::new("GET", "/admin/datatransfer/v1/transfers", &[TRANSFER], extras::list_transfers),
+        Route::new("POST", "/admin/datatransfer/v1/transfers", &[TRANSFER], extras::start_transfer),
     ];
 
     fn seed(&mut self, person: &Person, clock: &dyn Clock) {
@@ -375,22 +350,28 @@ impl Tool for GoogleWorkspace {
 
     fn refuse(&self, refusal: &Refusal, request: &Request) -> Answer {
         if request.path == "/token" {
-            return google_token::refuse(refusal);
+            return token::refuse(refusal);
         }
         match refusal {
-            Refusal::Address => Answer::typed(404, "text/html; charset=UTF-8", "<title>Error 404 (Not Found)!!1</title>"),
+            Refusal::Address => {
+                Answer::typed(404, "text/html; charset=UTF-8", "<title>Error 404 (Not Found)!!1</title>")
+            }
             Refusal::Method(allowed) => {
                 error(405, "httpMethodNotAllowed", "Method not allowed").with("allow", allowed)
             }
             Refusal::Missing(what) => error(404, "notFound", &format!("Resource Not Found: {what}")),
             Refusal::Body(why) => error(400, "invalid", why),
-            Refusal::Credentials => error(401, "authError", "Invalid Credentials")
-                .with("www-authenticate", "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\""),
+            Refusal::Credentials => error(401, "authError", "Invalid Credentials").with(
+                "www-authenticate",
+                "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"",
+            ),
             Refusal::Right(_) => {
                 error(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
             }
             Refusal::Limited { .. } => error(429, "rateLimitExceeded", "Rate Limit Exceeded"),
-            Refusal::Broken(status) => error(*status, "backendError", "Service unavailable. Please try again"),
+            Refusal::Broken(status) => {
+                error(*status, "backendError", "Service unavailable. Please try again")
+            }
             Refusal::Exact(answer) => (**answer).clone(),
         }
     }
@@ -401,7 +382,8 @@ impl Tool for GoogleWorkspace {
 
     fn state(&self) -> Value {
         let accounts = self.accounts.iter().map(|account| {
-            let groups = self.groups.iter().filter(|(_, members)| members.iter().any(|id| id == account.id()));
+            let groups =
+                self.groups.iter().filter(|(_, members)| members.iter().any(|id| id == account.id()));
             json!({ "user": account.shown, "sessions": account.sessions, "tokens": account.tokens,
                 "asps": account.passwords, "backup_codes": account.backup_codes, "devices": account.devices,
                 "groups": groups.map(|(shown, _)| shown["email"].clone()).collect::<Vec<_>>() })

@@ -2,14 +2,17 @@
 use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
-use super::{
+use crate::dev::{
     Person,
     access::{ALPHANUMERIC, Grant, Limit, Rate, random_id, random_text},
     route::Route,
-    salesforce_query::{Query, QueryError},
     sim::{Call, Tool},
     wire::{Answer, Refusal, Request},
 };
+
+mod query;
+
+use query::{Query, QueryError};
 
 const API: &str = "api";
 const MANAGE: &str = "manage_users";
@@ -106,7 +109,8 @@ impl Salesforce {
     }
 
     fn query(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let text = call.request.parameter("q").ok_or_else(|| Refusal::Body("The q parameter is missing".into()))?;
+        let text =
+            call.request.parameter("q").ok_or_else(|| Refusal::Body("The q parameter is missing".into()))?;
         let refuse = |code: &str, why: String| Refusal::exact(error(400, code, &why));
         let query = Query::read(text).map_err(|QueryError(why)| refuse("MALFORMED_QUERY", why))?;
         let may_manage = self.rights.iter().any(|right| right == MANAGE);
@@ -124,7 +128,8 @@ impl Salesforce {
             .filter(|row| query.fits(row))
             .take(query.limit.unwrap_or(2000))
             .map(|row| {
-                let url = format!("/services/data/{}/sobjects/{}/{}", call.at("version"), query.from, row["Id"]);
+                let url =
+                    format!("/services/data/{}/sobjects/{}/{}", call.at("version"), query.from, row["Id"]);
                 let mut record = json!({ "attributes": { "type": query.from, "url": url.replace('"', "") } });
                 for field in &query.fields {
                     record[field] = row[field].clone();
@@ -160,7 +165,11 @@ impl Salesforce {
                 return Err(Refusal::exact(error(400, "INVALID_FIELD", &why)));
             }
             if name != field || !value.is_boolean() {
-                return Err(Refusal::exact(error(400, "JSON_PARSER_ERROR", &format!("Cannot set {name} to {value}"))));
+                return Err(Refusal::exact(error(
+                    400,
+                    "JSON_PARSER_ERROR",
+                    &format!("Cannot set {name} to {value}"),
+                )));
             }
         }
         if is_pinned && body["IsActive"] == false {
@@ -191,7 +200,12 @@ impl Tool for Salesforce {
         Route::open("POST", "/services/oauth2/token", Self::token),
         Route::open("POST", "/services/oauth2/revoke", Self::revoke),
         Route::new("GET", "/services/data/{version}/query", &[API], Self::query),
-        Route::new("DELETE", "/services/data/{version}/sobjects/AuthSession/{id}", &[MANAGE], Self::delete_session),
+        Route::new(
+            "DELETE",
+            "/services/data/{version}/sobjects/AuthSession/{id}",
+            &[MANAGE],
+            Self::delete_session,
+        ),
         Route::new("GET", "/services/data/{version}/sobjects/{object}/{id}", &[API], Self::get),
         Route::new("PATCH", "/services/data/{version}/sobjects/{object}/{id}", &[MANAGE], Self::update),
     ];
@@ -210,7 +224,8 @@ impl Tool for Salesforce {
         for kind in ["UI", "Oauth2"] {
             let session = random_id(clock, "0Ak5e00000", 8, ALPHANUMERIC);
             let at = rfc3339(clock.now_ms());
-            self.sessions.push(json!({ "Id": session, "UsersId": id, "SessionType": kind, "CreatedDate": at }));
+            self.sessions
+                .push(json!({ "Id": session, "UsersId": id, "SessionType": kind, "CreatedDate": at }));
         }
         self.tokens.push(json!({ "Id": random_id(clock, "0CQ5e00000", 8, ALPHANUMERIC), "UserId": id,
             "AppName": "Dataloader", "DeleteToken": random_text(clock) }));
@@ -254,7 +269,8 @@ impl Tool for Salesforce {
     }
 
     fn state(&self) -> Value {
-        let tokens = self.tokens.iter().map(|token| json!({ "UserId": token["UserId"], "AppName": token["AppName"] }));
+        let tokens =
+            self.tokens.iter().map(|token| json!({ "UserId": token["UserId"], "AppName": token["AppName"] }));
         json!({ "User": self.users, "UserLogin": self.logins, "AuthSession": self.sessions,
             "OauthToken": tokens.collect::<Vec<_>>(), "pinned": self.pinned })
     }

@@ -133,7 +133,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
             }
             letter if letter.is_ascii_alphanumeric() => {
                 let mut word = String::from(letter);
-                while let Some(letter) = letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_') {
+                while let Some(letter) =
+                    letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+                {
                     word.push(letter);
                 }
                 found.push(Token::Word(word));
@@ -152,12 +154,18 @@ mod tests {
 
     #[test]
     fn queries_are_read_and_escapes_count() {
-        let query = Query::read(r"SELECT Id,Email FROM User WHERE Email = 'o\'neil@a.test' AND IsActive=true LIMIT 2");
+        let query = Query::read(
+            r"SELECT Id,Email FROM User WHERE Email = 'o\'neil@a.test' AND IsActive=true LIMIT 2",
+        );
         let query = query.unwrap();
         assert_eq!((query.fields.len(), query.from.as_str(), query.limit), (2, "User", Some(2)));
         assert!(query.fits(&json!({ "Email": "O'Neil@a.test", "IsActive": true })));
         assert!(!query.fits(&json!({ "Email": "o'neil@a.test", "IsActive": false })));
-        for bad in ["SELECT Id FROM User WHERE Email = 'x' or '1'='1'", "SELECT Id FROM User WHERE a = 'x", "DELETE x"] {
+        for bad in [
+            "SELECT Id FROM User WHERE Email = 'x' or '1'='1'",
+            "SELECT Id FROM User WHERE a = 'x",
+            "DELETE x",
+        ] {
             assert!(Query::read(bad).is_err(), "{bad}");
         }
     }

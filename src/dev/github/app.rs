@@ -2,9 +2,9 @@
 use ceven_actors::clock::rfc3339;
 use serde_json::{Value, json};
 
-use super::{
+use super::{GitHub, error};
+use crate::dev::{
     access::Grant,
-    github::{GitHub, error},
     keys::verified,
     sim::Call,
     wire::{Answer, Refusal},
@@ -26,9 +26,15 @@ fn check_app(github: &GitHub, call: &Call<'_>) -> Result<(), Refusal> {
     }
     let now = call.now_secs();
     match (claims["iat"].as_i64(), claims["exp"].as_i64()) {
-        (Some(iat), _) if iat > now => Err(refuse("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")),
-        (_, Some(exp)) if exp <= now => Err(refuse("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")),
-        (Some(_), Some(exp)) if exp > now + LONGEST_SECS => Err(refuse("'Expiration time' claim ('exp') is too far in the future")),
+        (Some(iat), _) if iat > now => Err(refuse(
+            "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+        )),
+        (_, Some(exp)) if exp <= now => Err(refuse(
+            "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+        )),
+        (Some(_), Some(exp)) if exp > now + LONGEST_SECS => {
+            Err(refuse("'Expiration time' claim ('exp') is too far in the future"))
+        }
         (Some(_), Some(_)) => Ok(()),
         _ => Err(refuse("Missing 'issued at' claim ('iat') in assertion")),
     }
@@ -75,7 +81,8 @@ pub(super) fn access_token(github: &mut GitHub, call: &mut Call<'_>) -> Result<A
                 .map(|(name, access)| format!("{name}:{}", access.as_str().unwrap_or_default()))
                 .collect();
             let has = |one: &String| {
-                github.permissions.contains(one) || github.permissions.contains(&one.replace(":read", ":write"))
+                github.permissions.contains(one)
+                    || github.permissions.contains(&one.replace(":read", ":write"))
             };
             if !asked.iter().all(has) {
                 let why = "The permissions requested are not granted to this installation.";

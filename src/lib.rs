@@ -5,6 +5,7 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod connectors;
+pub mod dev;
 pub mod http;
 pub mod net;
 pub mod offboardings;

@@ -8,6 +8,7 @@ use serde_json::Value;
 mod admin;
 mod audit;
 mod connector;
+mod dev;
 mod health;
 mod okta;
 mod org;
@@ -40,6 +41,8 @@ struct Arguments {
 enum Verb {
     /// Run the server; brings the database up to date first.
     Serve,
+    /// Run everything on this machine: a server, a simulated Okta tenant and simulated tools.
+    Dev(dev::Arguments),
     /// Bring the database up to date.
     Migrate,
     /// Organizations.
@@ -176,6 +179,12 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
     if let Verb::Audit(audit::Verb::Verify { file }) = &arguments.verb {
         return audit::verify(file, arguments.json);
     }
+    if let Verb::Dev(options) = arguments.verb {
+        let quiet = [("CEVEN_LOG__FILTER".to_owned(), "warn".to_owned())];
+        let defaults = Settings::load(None, quiet).map_err(|error| Failure::Config(error.to_string()))?;
+        boot::start_logging(&defaults)?;
+        return dev::run(options).await;
+    }
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars())
         .map_err(|error| Failure::Config(error.to_string()))?;
     boot::start_logging(&settings)?;
@@ -209,7 +218,7 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Audit(verb) => audit::run(app, verb).await,
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,
         // Starting has migrated already.
-        Verb::Migrate | Verb::Serve | Verb::Healthcheck | Verb::Completions { .. } => {
+        Verb::Migrate | Verb::Serve | Verb::Dev(_) | Verb::Healthcheck | Verb::Completions { .. } => {
             Ok(document(serde_json::json!({ "migrated": true }), "The database is up to date.".into()))
         }
     }

@@ -1,6 +1,7 @@
 //! Tests from outside: the real binary, real databases, HTTP. The tree mirrors the URL tree.
 mod cli;
 mod console;
+mod dev;
 mod faults;
 mod layers;
 mod ledger;

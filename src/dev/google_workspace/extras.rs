@@ -1,0 +1,63 @@
+//! What an offboarding asks of Google only when the organization wants it: wiping devices and handing files over.
+use ceven_actors::clock::rfc3339;
+use serde_json::{Value, json};
+
+use super::{Account, GoogleWorkspace, listed};
+use crate::dev::{
+    access::random_text,
+    sim::Call,
+    wire::{Answer, Refusal},
+};
+
+pub(super) fn list_devices(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let query = call.request.parameter("query").unwrap_or_default();
+    let email = query.strip_prefix("email:").ok_or_else(|| Refusal::Body("Invalid Input: query".into()))?;
+    let of = |account: &&Account| account.email().eq_ignore_ascii_case(email);
+    let devices = google.accounts.iter().filter(of).flat_map(|account| account.devices.clone()).collect();
+    Ok(listed("admin#directory#mobiledevices", "mobiledevices", devices))
+}
+
+pub(super) fn act_on_device(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    if call.request.object()?["action"] != "admin_account_wipe" {
+        return Err(Refusal::Body("Invalid Input: action".into()));
+    }
+    let id = call.at("resourceId");
+    let devices = google.accounts.iter_mut().flat_map(|account| account.devices.iter_mut());
+    let device = devices.into_iter().find(|device| device["resourceId"] == id);
+    device.ok_or(Refusal::Missing("resourceId"))?["status"] = "ACCOUNT_WIPED".into();
+    Ok(Answer::empty(204))
+}
+
+pub(super) fn transfer_applications(
+    _google: &mut GoogleWorkspace,
+    _call: &mut Call<'_>,
+) -> Result<Answer, Refusal> {
+    let drive = json!({ "kind": "admin#datatransfer#ApplicationResource", "id": "55656082996",
+        "name": "Drive and Docs", "transferParams": [{ "key": "PRIVACY_LEVEL", "value": ["PRIVATE", "SHARED"] }] });
+    Ok(listed("admin#datatransfer#applicationsList", "applications", vec![drive]))
+}
+
+pub(super) fn list_transfers(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let owner = call.request.parameter("oldOwnerUserId");
+    let of = |transfer: &&Value| owner.is_none_or(|owner| transfer["oldOwnerUserId"] == owner);
+    let found = google.transfers.iter().filter(of).cloned().collect();
+    Ok(listed("admin#datatransfer#dataTransfersList", "dataTransfers", found))
+}
+
+pub(super) fn start_transfer(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let mut body = call.request.object()?;
+    for name in ["oldOwnerUserId", "newOwnerUserId"] {
+        if !google.accounts.iter().any(|account| body[name] == account.id()) {
+            return Err(Refusal::Missing(name));
+        }
+    }
+    if !body["applicationDataTransfers"].is_array() {
+        return Err(Refusal::Body("Missing required field: applicationDataTransfers".into()));
+    }
+    body["id"] = random_text(call.clock).into();
+    body["requestTime"] = rfc3339(call.now_ms).into();
+    body["overallTransferStatusCode"] = "completed".into();
+    google.transfers.push(body.clone());
+    body["overallTransferStatusCode"] = "new".into();
+    Ok(Answer::json(200, &body))
+}

@@ -1,0 +1,215 @@
+//! A simulated Okta tenant and simulated tools, over real HTTP on loopback listeners of their own: for `ceven dev`
+//! and for tests. They follow the vendors' references, not Ceven's connectors: an independent reading of the same
+//! facts. Nothing here is reachable from the live listeners.
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use ceven_actors::clock::Clock;
+use serde::{Deserialize, Serialize};
+
+pub mod access;
+pub mod atlassian;
+mod control;
+pub mod errand;
+pub mod faults;
+pub mod github;
+pub mod google_workspace;
+pub mod keys;
+pub mod okta;
+pub mod onepassword;
+pub mod route;
+pub mod run;
+pub mod salesforce;
+mod scim_parts;
+pub mod scim_server;
+pub mod sim;
+pub mod slack;
+pub mod webhook;
+pub mod wire;
+
+pub use faults::{Fault, Kind};
+pub use sim::{Sim, Tool};
+
+/// Why a simulator does not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DevError {
+    /// A simulator outside of this machine would be a hole.
+    #[error("a simulator listens on the loopback only, not on {0}")]
+    NotLoopback(SocketAddr),
+    /// The port is taken, or the like.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, String),
+    /// No key, or it cannot sign.
+    #[error("the RSA key of a simulator failed")]
+    Key,
+    /// No HTTP client.
+    #[error("the HTTP client of a simulator failed: {0}")]
+    Client(String),
+}
+
+/// Someone of the company that the simulators know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Work address; the login where the tool has it so.
+    pub email: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Groups of the company that they are in.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Roles at Ceven that Okta pushes.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Login at GitHub; without one they are not there.
+    #[serde(default)]
+    pub github_login: Option<String>,
+    /// Whether they are an admin of every tool.
+    #[serde(default)]
+    pub is_admin: bool,
+}
+
+impl Person {
+    /// Someone in no group.
+    pub fn new(given_name: &str, family_name: &str, email: &str) -> Self {
+        Self {
+            email: email.to_owned(),
+            given_name: given_name.to_owned(),
+            family_name: family_name.to_owned(),
+            groups: Vec::new(),
+            roles: Vec::new(),
+            github_login: None,
+            is_admin: false,
+        }
+    }
+
+    /// Given name and family name.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.given_name, self.family_name)
+    }
+
+    /// In these groups.
+    pub fn in_groups(mut self, groups: &[&str]) -> Self {
+        self.groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        self
+    }
+
+    /// With these roles at Ceven.
+    pub fn with_roles(mut self, roles: &[&str]) -> Self {
+        self.roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        self
+    }
+
+    /// Known to GitHub as this.
+    pub fn on_github(mut self, login: &str) -> Self {
+        self.github_login = Some(login.to_owned());
+        self
+    }
+
+    /// An admin of every tool.
+    pub fn as_admin(mut self) -> Self {
+        self.is_admin = true;
+        self
+    }
+}
+
+/// Every simulator, running.
+pub struct Simulators {
+    /// The Okta tenant.
+    pub okta: Sim<okta::Okta>,
+    /// Google Workspace.
+    pub google_workspace: Sim<google_workspace::GoogleWorkspace>,
+    /// GitHub.
+    pub github: Sim<github::GitHub>,
+    /// 1Password.
+    pub onepassword: Sim<onepassword::OnePassword>,
+    /// Slack.
+    pub slack: Sim<slack::Slack>,
+    /// Atlassian.
+    pub atlassian: Sim<atlassian::Atlassian>,
+    /// Salesforce.
+    pub salesforce: Sim<salesforce::Salesforce>,
+    /// A SCIM server.
+    pub scim: Sim<scim_server::ScimServer>,
+    /// A webhook receiver.
+    pub webhook: Sim<webhook::Webhook>,
+}
+
+impl Simulators {
+    /// Starts all of them: from `first_port` on, in the order above, or on free ports.
+    ///
+    /// # Errors
+    /// The first that does not start.
+    pub async fn start(clock: Arc<dyn Clock>, first_port: Option<u16>) -> Result<Self, DevError> {
+        let at = |number: u16| {
+            let port = first_port.map_or(0, |first| first.saturating_add(number));
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+        };
+        let time = || clock.clone();
+        Ok(Self {
+            okta: Sim::start(okta::Okta::new(time())?, time(), at(0)).await?,
+            google_workspace: Sim::start(google_workspace::GoogleWorkspace::new()?, time(), at(1)).await?,
+            github: Sim::start(github::GitHub::new()?, time(), at(2)).await?,
+            onepassword: Sim::start(onepassword::OnePassword::new(&*clock), time(), at(3)).await?,
+            slack: Sim::start(slack::Slack::new(&*clock), time(), at(4)).await?,
+            atlassian: Sim::start(atlassian::Atlassian::new(&*clock), time(), at(5)).await?,
+            salesforce: Sim::start(salesforce::Salesforce::new(&*clock), time(), at(6)).await?,
+            scim: Sim::start(scim_server::ScimServer::new(&*clock), time(), at(7)).await?,
+            webhook: Sim::start(webhook::Webhook::new(&*clock), time(), at(8)).await?,
+        })
+    }
+
+    /// A person in the tenant and in every tool.
+    pub fn seed(&self, person: &Person) {
+        self.okta.seed(person);
+        self.google_workspace.seed(person);
+        self.github.seed(person);
+        self.onepassword.seed(person);
+        self.slack.seed(person);
+        self.atlassian.seed(person);
+        self.salesforce.seed(person);
+        self.scim.seed(person);
+    }
+
+    /// Name and address of each.
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
+        vec![
+            (okta::Okta::NAME, self.okta.url().to_owned()),
+            (google_workspace::GoogleWorkspace::NAME, self.google_workspace.url().to_owned()),
+            (github::GitHub::NAME, self.github.url().to_owned()),
+            (onepassword::OnePassword::NAME, self.onepassword.url().to_owned()),
+            (slack::Slack::NAME, self.slack.url().to_owned()),
+            (atlassian::Atlassian::NAME, self.atlassian.url().to_owned()),
+            (salesforce::Salesforce::NAME, self.salesforce.url().to_owned()),
+            (scim_server::ScimServer::NAME, self.scim.url().to_owned()),
+            (webhook::Webhook::NAME, format!("{}/hook", self.webhook.url())),
+        ]
+    }
+}
+
+/// Calls between machines on the loopback: no proxy, no redirects.
+///
+/// # Errors
+/// When none can be made.
+pub fn client() -> Result<reqwest::Client, DevError> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| DevError::Client(error.to_string()))
+}
+
+/// RFC 9110 §5.6.7.
+fn http_date(at_ms: i64) -> String {
+    const FORMAT: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    time::OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1000))
+        .ok()
+        .and_then(|at| at.format(FORMAT).ok())
+        .unwrap_or_default()
+}

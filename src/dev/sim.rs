@@ -1,0 +1,377 @@
+//! The machine that every simulator shares: a loopback listener, the tool's state behind a lock, faults, a journal.
+//!
+//! A tool is a state machine without IO: [`Tool`] says which addresses it has and answers one request at a time.
+//! Order of judgement, as at the vendors: address, method, rate limit, credentials, right, then the tool's handler.
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ceven_actors::clock::Clock;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    DevError, Person,
+    access::{Access, Limit, Rate},
+    control,
+    errand::{Errand, Sent},
+    faults::{Fault, Faults, Kind},
+    route::{Found, Route, find},
+    wire::{Answer, Refusal, Request},
+};
+use crate::http::server::{ServerLimits, serve};
+
+/// Requests kept in the journal; the oldest go first.
+const JOURNAL: usize = 10_000;
+/// A simulator's connections.
+const LIMITS: ServerLimits = ServerLimits {
+    connections: 512,
+    header_read: Duration::from_secs(30),
+    drain: Duration::from_millis(200),
+};
+
+/// What a handler has besides the tool's state.
+pub struct Call<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// Tokens given out.
+    pub access: &'a mut Access,
+    /// Time and random bytes.
+    pub clock: &'a dyn Clock,
+    /// Milliseconds since 1970.
+    pub now_ms: i64,
+    /// Address of the simulator, without a last slash.
+    pub base: &'a str,
+    /// Whom the credentials stand for.
+    pub subject: String,
+    pub(super) captured: Vec<(&'static str, String)>,
+}
+
+impl Call<'_> {
+    /// What stands in the path at `{name}`; empty when the route has no such place.
+    pub fn at(&self, name: &str) -> &str {
+        self.captured.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Seconds since 1970.
+    pub fn now_secs(&self) -> i64 {
+        self.now_ms.div_euclid(1000)
+    }
+
+    /// Whether the bearer token is known and has one of these scopes (any token when there are none to have).
+    ///
+    /// # Errors
+    /// Unknown, ended or without the scope.
+    pub fn bearer(&mut self, scopes: &[&str]) -> Result<(), Refusal> {
+        let token = self.request.authorization("Bearer").ok_or(Refusal::Credentials)?;
+        let grant = self.access.grant(token, self.now_ms).ok_or(Refusal::Credentials)?;
+        if grant.bound_to.is_some() {
+            return Err(Refusal::Credentials);
+        }
+        if !scopes.is_empty() && !scopes.iter().any(|scope| grant.scopes.iter().any(|has| has == scope)) {
+            return Err(Refusal::Right(scopes[0].to_owned()));
+        }
+        self.subject.clone_from(&grant.subject);
+        Ok(())
+    }
+}
+
+/// A tool without its listener.
+pub trait Tool: Clone + Send + Sized + 'static {
+    /// Its name, as Ceven's connectors call it.
+    const NAME: &'static str;
+    /// Every address that it answers.
+    const ROUTES: &'static [Route<Self>];
+
+    /// Told once, before the first request, where it is reached.
+    fn listening(&mut self, _base: &str) {}
+    /// A person more. The same person twice makes two accounts with one e-mail address.
+    fn seed(&mut self, person: &Person, clock: &dyn Clock);
+    /// Judges the credentials of a request to a route that needs one of `scopes`.
+    ///
+    /// # Errors
+    /// [`Refusal::Credentials`] or [`Refusal::Right`].
+    fn authorize(&mut self, call: &mut Call<'_>, scopes: &'static [&'static str]) -> Result<(), Refusal>;
+    /// Says no in the tool's words.
+    fn refuse(&self, refusal: &Refusal, request: &Request) -> Answer;
+    /// How much it takes.
+    fn limit(&self) -> Limit;
+    /// Headers that tell a caller where it stands.
+    fn rate_headers(&self, _rate: &Rate) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+    /// Whether a request only looks.
+    fn reads(request: &Request) -> bool {
+        request.is_get()
+    }
+    /// Everything it knows, for people and tests; no secrets.
+    fn state(&self) -> Value;
+    /// Calls to others that came out of what it did since the last time.
+    fn errands(&mut self) -> Vec<Errand> {
+        Vec::new()
+    }
+    /// Does something that only a simulator can; its name comes from `POST /_sim/do/{name}`.
+    ///
+    /// # Errors
+    /// What was wrong with it.
+    fn control(&mut self, name: &str, _body: &Value, _clock: &dyn Clock) -> Result<Value, String> {
+        Err(format!("{} has no control {name:?}", Self::NAME))
+    }
+}
+
+/// One request of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Received {
+    /// Method.
+    pub method: String,
+    /// Path as sent, without the query.
+    pub path: String,
+    /// Query as sent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub query: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// When it was decided, milliseconds since 1970.
+    pub at_ms: i64,
+    /// The fault that met it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
+}
+
+pub(super) struct World<T> {
+    pub(super) tool: T,
+    pub(super) access: Access,
+    pub(super) faults: Faults,
+    pub(super) journal: Vec<Received>,
+    pub(super) sent: Vec<Sent>,
+    /// What reads are shown, and how many of them.
+    stale: Option<(T, u32)>,
+}
+
+pub(super) struct Shared<T> {
+    world: Mutex<World<T>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) base: String,
+    client: reqwest::Client,
+}
+
+impl<T: Tool> Shared<T> {
+    pub(super) fn world(&self) -> MutexGuard<'_, World<T>> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what the tool wants sent, each on its own task.
+    pub(super) fn run_errands(self: &Arc<Self>) {
+        let errands = self.world().tool.errands();
+        for errand in errands {
+            let shared = self.clone();
+            tokio::spawn(async move {
+                let sent = errand.send(&shared.client).await;
+                shared.world().sent.push(sent);
+            });
+        }
+    }
+
+    /// The whole answer to one request.
+    pub(super) async fn answer(self: Arc<Self>, request: Request) -> Answer {
+        if let Some(answer) = control::answer(&self, &request) {
+            return answer;
+        }
+        let (answer, delay) = self.world().decide(&request, &*self.clock, &self.base);
+        self.run_errands();
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        answer
+    }
+}
+
+impl<T: Tool> World<T> {
+    fn decide(&mut self, request: &Request, clock: &dyn Clock, base: &str) -> (Answer, Option<Duration>) {
+        let now_ms = clock.now_ms();
+        let found = find(T::ROUTES, request);
+        let is_protected = matches!(&found, Found::Route(route, _) if route.scopes.is_some());
+        let changes = is_protected && !T::reads(request);
+        let fault = self.faults.take(request, changes);
+        let counted = self.access.count(self.tool.limit(), now_ms);
+        let mut rate = counted.unwrap_or_else(|rate| rate);
+        let result = match (fault, counted) {
+            (Some(Kind::Status { status: 429, reset_secs }), _) => {
+                rate.remaining = 0;
+                rate.reset_ms = now_ms + i64::from(reset_secs.unwrap_or(1)) * 1000;
+                Err(limited(rate, now_ms))
+            }
+            (Some(Kind::Status { status, .. }), _) => Err(Refusal::Broken(status)),
+            (Some(Kind::WrongCredentials), _) => Err(Refusal::Credentials),
+            (_, Err(rate)) => Err(limited(rate, now_ms)),
+            (kind, Ok(_)) => {
+                let call = Call {
+                    request,
+                    access: &mut self.access,
+                    clock,
+                    now_ms,
+                    base,
+                    subject: String::new(),
+                    captured: Vec::new(),
+                };
+                match kind {
+                    Some(Kind::AcceptButKeep) => run(&mut self.tool.clone(), found, call),
+                    Some(Kind::DelayReadBack { reads }) => {
+                        let before = self.tool.clone();
+                        let result = run(&mut self.tool, found, call);
+                        self.stale.get_or_insert((before, 0)).1 += reads;
+                        result
+                    }
+                    _ => match &mut self.stale {
+                        Some((before, _)) if is_protected && !changes => run(before, found, call),
+                        _ => run(&mut self.tool, found, call),
+                    },
+                }
+            }
+        };
+        if is_protected && !changes {
+            self.count_stale_read();
+        }
+        let answer = result.unwrap_or_else(|refusal| self.tool.refuse(&refusal, request));
+        let answer = self.with_headers(answer, &rate, now_ms);
+        self.write_down(request, answer.status.as_u16(), now_ms, fault);
+        (answer, fault.and_then(|kind| kind.delay()))
+    }
+
+    fn count_stale_read(&mut self) {
+        if let Some((_, left)) = &mut self.stale {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.stale = None;
+            }
+        }
+    }
+
+    /// The tool's headers, and the simulator's own time: a caller that computes a reset from `Date` gets it right.
+    fn with_headers(&self, mut answer: Answer, rate: &Rate, now_ms: i64) -> Answer {
+        answer.headers.extend(self.tool.rate_headers(rate));
+        answer.headers.push(("date", super::http_date(now_ms)));
+        answer
+    }
+
+    fn write_down(&mut self, request: &Request, status: u16, at_ms: i64, fault: Option<Kind>) {
+        if self.journal.len() >= JOURNAL {
+            self.journal.remove(0);
+        }
+        self.journal.push(Received {
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            query: request.raw_query.clone(),
+            status,
+            at_ms,
+            fault: fault.map(|kind| kind.name()),
+        });
+    }
+}
+
+fn limited(rate: Rate, now_ms: i64) -> Refusal {
+    Refusal::Limited { reset_ms: rate.reset_ms, wait_ms: rate.reset_ms - now_ms }
+}
+
+fn run<T: Tool>(tool: &mut T, found: Found<T>, mut call: Call<'_>) -> Result<Answer, Refusal> {
+    let route = match found {
+        Found::Nothing => return Err(Refusal::Address),
+        Found::OtherMethods(allowed) => return Err(Refusal::Method(allowed)),
+        Found::Route(route, captured) => {
+            call.captured = captured;
+            route
+        }
+    };
+    if let Some(scopes) = route.scopes {
+        tool.authorize(&mut call, scopes)?;
+    }
+    (route.handle)(tool, &mut call)
+}
+
+/// A running simulator. It stops when this is dropped.
+pub struct Sim<T: Tool> {
+    shared: Arc<Shared<T>>,
+    address: SocketAddr,
+    _stop: DropGuard,
+}
+
+impl<T: Tool> Sim<T> {
+    /// Listens; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is not on the loopback, or is taken.
+    pub async fn start(mut tool: T, clock: Arc<dyn Clock>, listen: SocketAddr) -> Result<Self, DevError> {
+        if !listen.ip().is_loopback() {
+            return Err(DevError::NotLoopback(listen));
+        }
+        let listener =
+            TcpListener::bind(listen).await.map_err(|error| DevError::Listen(listen, error.to_string()))?;
+        let address = listener.local_addr().map_err(|error| DevError::Listen(listen, error.to_string()))?;
+        let base = format!("http://{address}");
+        tool.listening(&base);
+        let world = World {
+            tool,
+            access: Access::default(),
+            faults: Faults::default(),
+            journal: Vec::new(),
+            sent: Vec::new(),
+            stale: None,
+        };
+        let client = super::client()?;
+        let shared = Arc::new(Shared { world: Mutex::new(world), clock, base, client });
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, control::routes(shared.clone()), LIMITS, stop.clone()));
+        Ok(Self { shared, address, _stop: stop.drop_guard() })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:PORT`, without a last slash.
+    pub fn url(&self) -> &str {
+        &self.shared.base
+    }
+
+    /// A person more; a second time makes a second account.
+    pub fn seed(&self, person: &Person) {
+        self.shared.world().tool.seed(person, &*self.shared.clock);
+    }
+
+    /// Requests so far, oldest first.
+    pub fn journal(&self) -> Vec<Received> {
+        self.shared.world().journal.clone()
+    }
+
+    /// Calls to others so far.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.shared.world().sent.clone()
+    }
+
+    /// Puts these faults in the place of those that wait.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        self.shared.world().faults.set(faults);
+    }
+
+    /// What `GET /_sim/state` answers.
+    pub fn state(&self) -> Value {
+        self.shared.world().tool.state()
+    }
+
+    /// Looks at the tool, or changes it as its own admin would. Errands that come of it are sent.
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        let result = f(&mut self.shared.world().tool);
+        self.shared.run_errands();
+        result
+    }
+
+    /// Ends every access token that it gave out.
+    pub fn revoke_tokens(&self) {
+        self.shared.world().access.revoke_all();
+    }
+}

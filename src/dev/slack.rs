@@ -44,7 +44,9 @@ impl Slack {
     pub fn new(clock: &dyn Clock) -> Self {
         Self {
             token: format!("xoxp-{}", random_text(clock)),
-            scopes: ["admin", "admin.users:write", "users:read.email"].map(str::to_owned).to_vec(),
+            scopes: ["admin", "admin.users:write", "users:read", "users:read.email"]
+                .map(str::to_owned)
+                .to_vec(),
             is_enterprise: true,
             members: Vec::new(),
         }
@@ -105,6 +107,23 @@ impl Slack {
             },
         };
         self.member(&id).ok_or_else(|| not_ok("user_not_found"))
+    }
+
+    /// Whose token it is: the primary owner's.
+    fn test_token(&mut self, _: &mut Call<'_>) -> Result<Answer, Refusal> {
+        let own = self.members.iter().find(|member| member.is_primary_owner);
+        let id = own.map_or("U0SIMULATOR", |member| member.shown["id"].as_str().unwrap_or_default());
+        Ok(Answer::json(200, &json!({ "ok": true, "team": "Acme", "user": "owner", "user_id": id })))
+    }
+
+    fn info(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+        let id = call.request.parameter("user").unwrap_or_default().to_owned();
+        let Some(member) = self.member(&id) else { return Ok(not_ok("user_not_found")) };
+        let user = json!({
+            "id": member.shown["id"], "deleted": member.shown["active"] == false, "is_bot": member.is_bot,
+            "is_owner": member.is_primary_owner, "is_primary_owner": member.is_primary_owner,
+        });
+        Ok(Answer::json(200, &json!({ "ok": true, "user": user })))
     }
 
     fn reset_sessions(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
@@ -173,6 +192,8 @@ impl Tool for Slack {
         Route::new("DELETE", "/scim/v2/Users/{id}", &["admin"], Self::delete),
         Route::new("POST", "/api/admin.users.session.reset", &["admin.users:write"], Self::reset_sessions),
         Route::new("POST", "/api/admin.users.deactivate", &["admin.users:write"], Self::admin_deactivate),
+        Route::new("POST", "/api/auth.test", &["admin"], Self::test_token),
+        Route::new("GET", "/api/users.info", &["users:read"], Self::info),
         Route::new("GET", "/api/users.lookupByEmail", &["users:read.email"], Self::lookup),
     ];
 

@@ -14,7 +14,8 @@ pub struct Query {
     pub from: String,
     /// At most so many rows.
     pub limit: Option<usize>,
-    conditions: Vec<(String, Value)>,
+    /// A field and what it may be.
+    conditions: Vec<(String, Vec<Value>)>,
     all: bool,
 }
 
@@ -54,11 +55,13 @@ impl Query {
         if is(next, "WHERE") {
             let mut joins: Vec<bool> = Vec::new();
             loop {
-                let (field, sign, value) = (rest.next(), rest.next(), rest.next());
-                let (Some(Token::Word(field)), Some(Token::Sign('='))) = (field, sign) else {
-                    return Err(wrong("a condition is not field = value"));
+                let Some(Token::Word(field)) = rest.next() else { return Err(wrong("a field is missing")) };
+                let values = match rest.next() {
+                    Some(Token::Sign('=')) => vec![literal(rest.next()).ok_or_else(|| wrong("a value"))?],
+                    token if is(token, "IN") => list(&mut rest).ok_or_else(|| wrong("a list of values"))?,
+                    _ => return Err(wrong("a condition is neither = nor IN")),
                 };
-                query.conditions.push((field.clone(), literal(value).ok_or_else(|| wrong("a value"))?));
+                query.conditions.push((field.clone(), values));
                 next = rest.next();
                 match next {
                     token if is(token, "AND") => joins.push(true),
@@ -87,12 +90,30 @@ impl Query {
 
     /// Whether a row is in the answer. Text compares without case, as SOQL does; ids with it.
     pub fn fits(&self, row: &Value) -> bool {
-        let mut each = self.conditions.iter().map(|(field, value)| match (&row[field], value) {
+        let is = |field: &str, wanted: &Value| match (&row[field], wanted) {
             (Value::String(has), Value::String(wanted)) if field.ends_with("Id") => has == wanted,
             (Value::String(has), Value::String(wanted)) => has.to_lowercase() == wanted.to_lowercase(),
             (has, wanted) => has == wanted,
-        });
+        };
+        let mut each =
+            self.conditions.iter().map(|(field, values)| values.iter().any(|wanted| is(field, wanted)));
         if self.all { each.all(|fits| fits) } else { each.any(|fits| fits) }
+    }
+}
+
+/// `('a', 'b')`.
+fn list<'a>(rest: &mut impl Iterator<Item = &'a Token>) -> Option<Vec<Value>> {
+    if !matches!(rest.next(), Some(Token::Sign('('))) {
+        return None;
+    }
+    let mut values = Vec::new();
+    loop {
+        values.push(literal(rest.next())?);
+        match rest.next()? {
+            Token::Sign(',') => {}
+            Token::Sign(')') => return Some(values),
+            _ => return None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod google_workspace;
 mod okta;
 mod okta_api;
 mod push;
+mod scenario;
 mod tools;
 
 use std::sync::Arc;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use ceven_actors::{
     connection::leaver,
     connector::{
-        ConfigError, Kind, Tool, kind,
+        ConfigError, Kind, Tool, is_at, kind,
         pass::{self, Failure, Input, Leaver, Match, Mode, Outcome, Progress, Step},
+        wire::SendError,
     },
     domain::{
         connector::Connector,
@@ -180,11 +181,9 @@ async fn look(
         let Some(request) = progress.request.as_ref().filter(|_| answers.len() < REQUESTS) else {
             return Ok(progress);
         };
-        let is_home =
-            origin(&request.url).is_some_and(|place| origins.iter().any(|home| origin(home) == Some(place)));
-        let answer = match is_home {
+        let answer = match is_at(&origins, &request.url) {
             true => app.tool_outbound.send(request).await,
-            false => Err(ceven_actors::connector::wire::SendError::Blocked),
+            false => Err(SendError::Blocked),
         };
         answers.push(answer);
     }

@@ -153,10 +153,17 @@ pub async fn start_session(
     caller: Caller,
     origin: &Origin,
 ) -> Result<Started, OrganizationError> {
+    let (secret, session) = draw_session(app, person, origin);
+    let limit = app.settings.session.per_person;
+    app.execute(organization, Command::StartSession { session, limit }, caller).await?;
+    Ok(Started { organization, secret })
+}
+
+/// A session's secret and its record, as it begins now.
+fn draw_session(app: &App, person: Person, origin: &Origin) -> (String, Arc<Session>) {
     let mut random = [0; 32];
     app.clock.fill(&mut random); // (3)
-    let secret = hex(&random);
-    let now_ms = app.clock.now_ms();
+    let (secret, now_ms) = (hex(&random), app.clock.now_ms());
     let session = Session {
         id: SessionId(app.clock.new_id()),
         digest: digest(&secret),
@@ -166,15 +173,9 @@ pub async fn start_session(
         used_ms: now_ms,
         ended_ms: None,
         ip: Some(origin.ip),
-        user_agent: user_agent(origin),
+        user_agent: origin.user_agent.chars().take(MAX_USER_AGENT_CHARACTERS).collect::<String>().into(),
     };
-    let limit = app.settings.session.per_person;
-    app.execute(organization, Command::StartSession { session: Arc::new(session), limit }, caller).await?;
-    Ok(Started { organization, secret })
-}
-
-fn user_agent(origin: &Origin) -> Box<str> {
-    origin.user_agent.chars().take(MAX_USER_AGENT_CHARACTERS).collect::<String>().into()
+    (secret, Arc::new(session))
 }
 
 async fn find(

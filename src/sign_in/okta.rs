@@ -12,9 +12,9 @@ use ceven_actors::{
     domain::{
         audit::hex,
         caller::{Actor, Authority, Caller},
-        id::{AdminId, OrganizationId, SessionId},
+        id::{AdminId, OrganizationId},
         okta::OktaConnection,
-        session::{Person, Session},
+        session::Person,
     },
     organization::message::{Answer, Command, SignInRefused},
     ports::Outbound as _,
@@ -25,7 +25,7 @@ use ceven_actors::{
     },
 };
 
-use super::{Origin, Started, user_agent};
+use super::{Origin, Started, draw_session};
 use crate::{app::App, okta::CLIENT_SECRET, store::sign_in::SignInAttempt};
 
 /// (1)
@@ -214,21 +214,9 @@ async fn let_in(
     identity: oidc::Identity,
     origin: &Origin,
 ) -> Result<Started, Refusal> {
-    let mut random = [0; 32];
-    app.clock.fill(&mut random);
-    let (secret, now_ms) = (hex(&random), app.clock.now_ms());
-    let session = Session {
-        id: SessionId(app.clock.new_id()),
-        digest: digest(&secret),
-        // Whose it is, the organization decides.
-        person: Person::Admin(AdminId(uuid::Uuid::nil())),
-        created_ms: now_ms,
-        expires_ms: now_ms + app.settings.session.absolute_ms,
-        used_ms: now_ms,
-        ended_ms: None,
-        ip: Some(origin.ip),
-        user_agent: user_agent(origin),
-    };
+    // Whose it is, the organization decides.
+    let nobody = Person::Admin(AdminId(uuid::Uuid::nil()));
+    let (secret, session) = draw_session(app, nobody, origin);
     let label = identity.email.clone().unwrap_or_else(|| identity.subject.clone());
     let caller = Caller {
         actor: Actor { kind: "okta_identity", id: identity.subject.clone(), label },
@@ -238,7 +226,7 @@ async fn let_in(
     };
     let command = Command::SignInWithOkta {
         identity: Arc::new(identity),
-        session: Arc::new(session),
+        session,
         limit: app.settings.session.per_person,
     };
     let executed = app.execute(organization, command, caller).await;

@@ -8,7 +8,7 @@ use std::{
 use super::{Ports, pace::Pace};
 use crate::{
     connector::{
-        Tool,
+        Tool, is_at,
         pass::{self, Failure, Input, Leaver, Mode, Outcome, Progress, Step},
         wire::{Answer, Purpose, Request, Response, SendError},
     },
@@ -21,7 +21,6 @@ use crate::{
         Organization,
         message::{Command, OrganizationError, Report},
     },
-    protocol::oidc::origin,
 };
 
 /// Requests of one try; a plan that asks for more is going round in circles.
@@ -159,10 +158,7 @@ impl Run {
         {
             return (Ok(kept), true);
         }
-        let is_home = origin(&request.url).is_some_and(|(scheme, authority)| {
-            self.origins.iter().any(|home| origin(home) == Some((scheme, authority)))
-        });
-        if !is_home {
+        if !is_at(&self.origins, &request.url) {
             return (Err(SendError::Blocked), false); // (6)
         }
         let wait_ms = {

@@ -100,6 +100,12 @@ pub const KINDS: &[Kind] = &[
     webhook::KIND,
 ];
 
+/// Whether an address is at one of a tool's origins.
+pub fn is_at(origins: &[String], url: &str) -> bool {
+    use crate::protocol::oidc::origin;
+    origin(url).is_some_and(|place| origins.iter().any(|home| origin(home) == Some(place)))
+}
+
 /// The kind of this id.
 pub fn kind(id: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.id == id)

@@ -8,10 +8,10 @@
 //! 2. In a preview and in a check nothing that changes the tool is sent: the step is reported as planned.
 //! 3. Every step ends with an outcome; a later step runs even if an earlier one failed, unless the plan stops.
 //! 4. There is no retry inside a pass: the task's next try is the only one.
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::wire::{Answer, Purpose, Request, Response, SendError};
+pub use crate::domain::step::{Failure, Match, Outcome, Step};
 use crate::protocol::scim::Object;
 
 /// Whom to remove, and by what they may be recognized.
@@ -35,17 +35,6 @@ pub struct Leaver {
     pub link: Option<Match>,
 }
 
-/// An account at a tool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Match {
-    /// The tool's unchanging id.
-    pub external_id: String,
-    /// What an admin recognizes: a login or an address.
-    pub label: String,
-    /// By what it was found: `link`, `external_id`, `email`, `user_name`, `saml`, `attribute`.
-    pub matched_by: String,
-}
-
 /// What the pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -53,115 +42,6 @@ pub enum Mode {
     Run,
     /// Say what would be done.
     Preview,
-}
-
-/// Why a step failed, and what it means for the next try.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "class", rename_all = "snake_case")]
-pub enum Failure {
-    /// May well go better later: try again with back-off.
-    Transient {
-        /// What happened.
-        detail: String,
-    },
-    /// The tool says when.
-    RateLimited {
-        /// Not before this, in milliseconds since 1970; absent when it did not say.
-        until_ms: Option<i64>,
-    },
-    /// The tool does not accept the connector's credentials: the connector pauses until someone mends it.
-    Auth {
-        /// What it said.
-        detail: String,
-    },
-    /// The credentials lack a right.
-    Permission {
-        /// Which, as the tool names it.
-        missing: String,
-    },
-    /// A person that no program may remove: the last owner, a super admin, the connector's own admin.
-    Protected {
-        /// Why.
-        detail: String,
-    },
-    /// Several accounts fit: a person must choose.
-    Ambiguous {
-        /// How many at least.
-        count: usize,
-    },
-    /// The tool's state does not allow it.
-    Conflict {
-        /// What it said.
-        detail: String,
-    },
-    /// The customer's plan at the tool does not include it.
-    PlanUnavailable {
-        /// What it said.
-        detail: String,
-    },
-    /// The tool said yes, and reading back says no.
-    NotRemoved {
-        /// What is still there.
-        detail: String,
-    },
-    /// An answer that makes no sense.
-    Malformed {
-        /// What was wrong.
-        detail: String,
-    },
-}
-
-impl Failure {
-    /// Whether trying again by itself makes sense.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Transient { .. } | Self::RateLimited { .. } | Self::NotRemoved { .. })
-    }
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub enum Outcome {
-    /// It has been done in this try.
-    Done,
-    /// It was so already.
-    Already,
-    /// Not needed, or not wanted.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
-    /// It would be done (previews).
-    Planned,
-    /// The tool has taken it on and will do it later.
-    Pending {
-        /// The tool's word for it.
-        reference: String,
-    },
-    /// It was not done.
-    Failed(Failure),
-}
-
-impl Outcome {
-    /// Not needed, or not wanted.
-    pub fn skipped(reason: impl Into<String>) -> Self {
-        Self::Skipped { reason: reason.into() }
-    }
-}
-
-/// One step of a pass, or one rung of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// `snake_case`, unique in the pass: `resolve`, `suspend`, `verify`.
-    pub name: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// One sentence for people: what was there before, what was found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// How it can be undone, when it can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
 }
 
 /// Why a plan's run ends.

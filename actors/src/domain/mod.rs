@@ -9,5 +9,6 @@ pub mod offboarding;
 pub mod okta;
 pub mod role;
 pub mod session;
+pub mod step;
 pub mod token;
 pub mod user;

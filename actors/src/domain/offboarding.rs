@@ -2,11 +2,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::id::{ConnectorId, OffboardingId, TaskId, UserId};
-use crate::{
-    clock::rfc3339,
-    connector::pass::{Failure, Match, Outcome, Step},
+use super::{
+    id::{ConnectorId, OffboardingId, TaskId, UserId},
+    step::{Failure, Match, Outcome, Step},
 };
+use crate::clock::rfc3339;
 
 /// By which way it came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +185,8 @@ pub struct Task {
     pub not_before_ms: i64,
     /// When the task was made.
     pub created_ms: i64,
+    /// Since when it is tried by itself: since it was made, or since an admin told it to try again.
+    pub trying_since_ms: i64,
     /// When it left `waiting`.
     pub finished_ms: Option<i64>,
     /// The account, once found.

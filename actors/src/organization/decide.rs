@@ -94,7 +94,7 @@ fn decide_alone(
         Command::SetConnector { connector } => connectors::set(state, connector),
         Command::RemoveConnector { id } => connectors::remove(state, *id, stamp),
         Command::Offboard { id, options } => offboarding::offboard(state, *id, options, caller, stamp),
-        Command::BeginScheduled { id } => offboarding::begin_scheduled(state, *id, caller, stamp),
+        Command::BeginScheduled { id } => offboarding::begin_scheduled(state, *id, stamp),
         Command::CancelOffboarding { id } => offboarding::cancel(state, *id, stamp),
         Command::Retry { id, task, account } => {
             offboarding::retry(state, *id, *task, account.as_ref(), stamp)

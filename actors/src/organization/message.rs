@@ -6,7 +6,6 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::state::Snapshot;
 use crate::{
-    connector::pass::Match,
     domain::{
         caller::{Caller, Stamp},
         connector::Connector,
@@ -14,6 +13,7 @@ use crate::{
         okta::{OktaConnection, UsedToken},
         role::Role,
         session::{Ending, Person, Refusals, Session},
+        step::Match,
         token::{Admin, Token},
     },
     ports::{Loaded, StoreError},

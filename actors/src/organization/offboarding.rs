@@ -7,7 +7,7 @@
 //! 4. A report counts for the try it belongs to, once.
 //! 5. An offboarding is done when no tool's part is left; when none goes on by itself, it needs attention.
 //! 6. Refused credentials pause the tool: its tasks wait, and nobody is locked out by trying on.
-//! 7. A day after it began a task is not tried again by itself.
+//! 7. A day after it began, or was told to try again, a task is not tried by itself any more.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -21,17 +21,15 @@ use super::{
     state::Snapshot,
     users,
 };
-use crate::{
-    connector::pass::{Failure, Match, Step},
-    domain::{
-        audit::Draft,
-        caller::{Authority, Caller, Stamp},
-        change::Change,
-        id::{OffboardingId, TaskId, UserId},
-        offboarding::{Cause, Offboarding, Status, Task, TaskState, verdict},
-        session::{Ending, Person},
-        user::User,
-    },
+use crate::domain::{
+    audit::Draft,
+    caller::{Authority, Caller, Stamp},
+    change::Change,
+    id::{OffboardingId, TaskId, UserId},
+    offboarding::{Cause, Offboarding, Status, Task, TaskState, verdict},
+    session::{Ending, Person},
+    step::{Failure, Match, Step},
+    user::User,
 };
 
 type Decided = Result<Decision, OrganizationError>;
@@ -79,10 +77,16 @@ fn cause(command: &Command, caller: &Caller) -> Cause {
         Command::LogOut { .. } => Cause::UniversalLogout,
         Command::TakeEvent { .. } => Cause::SecurityEvent,
         Command::DeleteUser { .. } => Cause::ScimDelete,
-        Command::Offboard { .. } if caller.authority == Authority::Operator => Cause::CommandLine,
-        Command::Offboard { .. } => Cause::Console,
+        Command::Offboard { .. } => asked_for(caller),
         Command::BeginScheduled { .. } => Cause::Scheduled,
         _ => Cause::ScimDeactivate,
+    }
+}
+
+fn asked_for(caller: &Caller) -> Cause {
+    match caller.authority {
+        Authority::Operator => Cause::CommandLine,
+        _ => Cause::Console,
     }
 }
 
@@ -130,6 +134,7 @@ fn begin(state: &Snapshot, decision: &mut Decision, offboarding: Offboarding, st
             attempt: 0,
             not_before_ms: stamp.at_ms,
             created_ms: stamp.at_ms,
+            trying_since_ms: stamp.at_ms,
             finished_ms: None,
             matched: None,
             steps: Vec::new(),
@@ -175,13 +180,7 @@ pub(super) fn offboard(
         ));
     }
     let answer = Answer::Offboarding(offboarding);
-    let new = fresh(
-        user,
-        cause(&Command::Offboard { id, options: Arc::default() }, caller),
-        options,
-        caller,
-        stamp,
-    );
+    let new = fresh(user, asked_for(caller), options, caller, stamp);
     let mut decision = Decision::nothing(answer);
     if new.run_at_ms.is_some() {
         for other in unfinished(state, id) {
@@ -197,13 +196,12 @@ pub(super) fn offboard(
     Ok(decision)
 }
 
-pub(super) fn begin_scheduled(state: &Snapshot, id: OffboardingId, caller: &Caller, stamp: Stamp) -> Decided {
+pub(super) fn begin_scheduled(state: &Snapshot, id: OffboardingId, stamp: Stamp) -> Decided {
     let answer = Answer::Offboarding(id);
     let due = state.offboarding(id).filter(|one| {
         one.status == Status::Scheduled && one.run_at_ms.is_none_or(|at_ms| at_ms <= stamp.at_ms)
     });
     let Some(due) = due else { return Ok(Decision::nothing(answer)) };
-    debug_assert!(caller.authority == Authority::System);
     let Some(user) = state.user_even_deleted(due.user) else { return Ok(Decision::nothing(answer)) };
     if user.active && !user.deleted {
         return Ok(Decision { answer, ..users::deactivate(user, stamp)? });
@@ -257,7 +255,8 @@ pub(super) fn retry(
         let again = Task {
             state: TaskState::Waiting,
             not_before_ms: stamp.at_ms,
-            created_ms: stamp.at_ms,
+            trying_since_ms: stamp.at_ms,
+            finished_ms: None,
             matched: account.cloned().or_else(|| task.matched.clone()),
             ..(*task).clone()
         };
@@ -297,7 +296,7 @@ pub(super) fn report(state: &Snapshot, report: &Report, stamp: Stamp) -> Decided
         task.attempt += 1; // (4)
         task.note_try(one.clone());
         let failure = verdict(&report.steps);
-        let is_old = stamp.at_ms - task.created_ms > GIVE_UP_MS;
+        let is_old = stamp.at_ms - task.trying_since_ms > GIVE_UP_MS;
         match failure {
             None => finish(&mut task, TaskState::Done, stamp),
             Some(Failure::Auth { detail }) => {

@@ -20,7 +20,7 @@ use http::{HeaderValue, header};
 use tokio::sync::mpsc;
 use warp::Reply as _;
 
-use super::{Answer, Call, parameter};
+use super::{Answer, Call, parameter, time_ms};
 use crate::{
     app::App,
     http::{auth, reply::Failure},
@@ -117,7 +117,7 @@ impl Stream for Parts {
 pub fn filter(query: &str, snapshot: &Snapshot) -> Result<AuditFilter, Failure> {
     let time = |name: &str, day_ms: i64| match parameter(query, name) {
         None => Ok(None),
-        Some(text) => time_ms(&text, day_ms).map(Some).ok_or_else(|| {
+        Some(text) => time_or_date_ms(&text, day_ms).map(Some).ok_or_else(|| {
             Failure::Bad(format!("{name} is a time such as 2026-11-24T00:00:00Z, or a date."))
         }),
     };
@@ -148,13 +148,11 @@ fn actors(text: &str, snapshot: &Snapshot) -> Vec<String> {
     ids
 }
 
-fn time_ms(text: &str, day_ms: i64) -> Option<i64> {
-    use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339};
+fn time_or_date_ms(text: &str, day_ms: i64) -> Option<i64> {
     const DATE: &[time::format_description::BorrowedFormatItem<'_>] =
         time::macros::format_description!("[year]-[month]-[day]");
-    let (at, add_ms) = match OffsetDateTime::parse(text, &Rfc3339) {
-        Ok(at) => (at, 0),
-        Err(_) => (Date::parse(text, DATE).ok()?.midnight().assume_utc(), day_ms),
-    };
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(|ms| ms + add_ms)
+    time_ms(text).or_else(|| {
+        let midnight = time::Date::parse(text, DATE).ok()?.midnight().assume_utc();
+        Some(midnight.unix_timestamp() * 1_000 + day_ms)
+    })
 }

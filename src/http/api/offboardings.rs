@@ -101,9 +101,7 @@ pub(super) async fn retry(mut call: Call<'_>, id: &str) -> Answer {
     let task = task_of(&body)?;
     let account = match (&task, text(&body, "account")?.map(|id| id.trim().to_owned())) {
         (_, None) => None,
-        (Some(_), Some(id)) if !id.is_empty() && id.len() <= 255 => {
-            Some(Match { label: id.clone(), external_id: id, matched_by: "link".into() })
-        }
+        (Some(_), Some(id)) if !id.is_empty() && id.len() <= 255 => Some(Match::chosen(&id)),
         _ => return Err(Failure::Bad("account must be an id, and task must say of which tool.".into())),
     };
     let id = admin.offboarding(Command::Retry { id, task, account }).await?;

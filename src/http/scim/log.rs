@@ -184,7 +184,9 @@ impl Batch {
 fn row(answered: Answered) -> ScimRequest {
     let is_read = matches!(answered.method, http::Method::GET | http::Method::HEAD)
         || answered.path.ends_with(".search");
-    let is_counted = answered.right.is_none() || (is_read && answered.status < 400);
+    // A bad token may come from anyone who knows where Okta sends its own.
+    let is_bad_token = answered.status == 401 && matches!(answered.right, Some((_, None)));
+    let is_counted = answered.right.is_none() || is_bad_token || (is_read && answered.status < 400);
     let mut row = ScimRequest {
         id: Uuid::nil(),
         org_id: answered.right.map(|(organization, _)| organization.0),
@@ -192,7 +194,7 @@ fn row(answered: Answered) -> ScimRequest {
         at_ms: answered.at_ms,
         ip: answered.ip.to_string(),
         method: answered.method.to_string(),
-        path: if is_counted { route(&answered.path) } else { answered.path },
+        path: if is_counted && !is_bad_token { route(&answered.path) } else { answered.path },
         status: i16::try_from(answered.status).unwrap_or_default(),
         detail: answered.detail,
         request_id: (!is_counted).then_some(answered.request_id.clone()),

@@ -29,7 +29,7 @@ use crate::{
 /// Path below the public URL, and Ceven's name as an audience.
 pub const PATH: &str = "/api/v1/sso/okta/security-events";
 const MEDIA_TYPE: &str = "application/secevent+jwt";
-/// Bad tokens are remembered for a day at least, which is longer than any transmitter tries again.
+/// Tokens are remembered for a day, which is longer than a transmitter tries again.
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
 
 enum Refusal {

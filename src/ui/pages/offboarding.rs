@@ -1,7 +1,10 @@
 //! `/app/offboardings`: who has left, and how far each tool has come.
 use ceven_actors::{
     clock::rfc3339,
-    domain::offboarding::{Offboarding, Status, Task, TaskState},
+    domain::{
+        offboarding::{Offboarding, Status, Task, TaskState},
+        step::Match,
+    },
     organization::message::Command,
 };
 use maud::{Markup, html};
@@ -193,11 +196,7 @@ pub(in crate::ui) async fn act(ask: &Ask<'_>, id: &str, action: &str) -> Answer 
     let command = match action {
         "retry" => {
             let account = Some(ask.form.get("account").trim()).filter(|id| !id.is_empty() && id.len() <= 255);
-            let account = account.filter(|_| task.is_some()).map(|id| ceven_actors::connector::pass::Match {
-                external_id: id.to_owned(),
-                label: id.to_owned(),
-                matched_by: "link".into(),
-            });
+            let account = account.filter(|_| task.is_some()).map(Match::chosen);
             Command::Retry { id: parsed, task, account }
         }
         "done" => {

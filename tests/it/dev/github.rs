@@ -108,3 +108,18 @@ async fn refusals_are_githubs() {
     assert_eq!(reader.get("/search/users?q=dana").await.expect(404)["status"], "404");
     assert_eq!(reader.call("PUT", member, Body::None).await.status, 405);
 }
+
+#[tokio::test]
+async fn single_credentials_and_invitations_end() {
+    let (sim, client) = organization().await;
+    sim.with(|github| github.invitations.push(json!({ "id": 77, "email": "new@acme.test", "login": null })));
+    let api = installed(&sim, &client, json!({})).await;
+    for (list, id) in [("credential-authorizations", "credential_id"), ("invitations", "id")] {
+        let before = api.get(&format!("/orgs/acme/{list}")).await.expect(200);
+        let one = format!("/orgs/acme/{list}/{}", before[0][id]);
+        api.delete(&one).await.expect(204);
+        api.delete(&one).await.expect(404);
+        let after = api.get(&format!("/orgs/acme/{list}")).await.expect(200);
+        assert_eq!(after.as_array().unwrap().len() + 1, before.as_array().unwrap().len());
+    }
+}

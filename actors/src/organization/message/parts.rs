@@ -1,7 +1,8 @@
 //! What sentences are made of.
-use crate::{
-    connector::pass::{Match, Step},
-    domain::{id::TaskId, offboarding::Try},
+use crate::domain::{
+    id::TaskId,
+    offboarding::Try,
+    step::{Match, Step},
 };
 
 /// How a person is offboarded.

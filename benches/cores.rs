@@ -5,7 +5,7 @@ use ceven::{app::App, config::Settings};
 use ceven_actors::{
     clock::SystemClock,
     domain::{
-        audit::Head,
+        audit::{Head, Mode},
         caller::{Actor, Authority, Caller, Stamp},
         change::Change,
         id::{OrganizationId, UserId},
@@ -40,8 +40,13 @@ fn attributes(index: usize) -> Object {
 }
 
 fn snapshot(users: usize) -> Snapshot {
-    let profile =
-        Profile { id: OrganizationId(Uuid::nil()), slug: "x".into(), name: "X".into(), domains: vec![] };
+    let profile = Profile {
+        id: OrganizationId(Uuid::nil()),
+        slug: "x".into(),
+        name: "X".into(),
+        domains: vec![],
+        mode: Mode::Live,
+    };
     let user = |index| {
         User::from_attributes(UserId(Uuid::from_u128(index as u128 + 1)), 0, 0, attributes(index))
             .expect("a user")
@@ -107,11 +112,11 @@ fn journal(criterion: &mut Criterion) {
     let settings = Settings::load(None, variables).expect("settings");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let app = runtime
-        .block_on(App::start(settings, Arc::new(SystemClock), address, ceven::app::Role::Server))
+        .block_on(App::start(settings, Arc::new(SystemClock), address, ceven::app::Role::Server(Mode::Live)))
         .expect("a node");
     let stamp = app.stamp();
     let id = OrganizationId(stamp.new_id);
-    let profile = Profile { id, slug: "x".into(), name: "X".into(), domains: vec![] };
+    let profile = Profile { id, slug: "x".into(), name: "X".into(), domains: vec![], mode: Mode::Live };
     runtime
         .block_on(app.store.create_organization(&profile, &app.operator(), stamp))
         .expect("an organization");

@@ -6,6 +6,7 @@ use ceven_actors::{
     connection::Ports,
     directory::Directory,
     domain::{
+        audit::Mode,
         caller::{Actor, Authority, Caller, Stamp},
         id::OrganizationId,
     },
@@ -14,6 +15,7 @@ use ceven_actors::{
         message::{Answered, Command, OrganizationError},
         state::Snapshot,
     },
+    protocol::signature::SigningKey,
     revocation::Revocations,
 };
 use tokio::sync::Semaphore;
@@ -23,6 +25,7 @@ use crate::{
     activity::Activity,
     config::{ConfigError, Settings},
     connectors::Toolbox,
+    evidence::key::{KeyError, signing_key},
     http::{auth::Access, scim::log::RequestLog},
     net::{client::Client, keys::Keys},
     secretbox::SecretBox,
@@ -48,6 +51,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Settings.
     pub settings: Settings,
+    /// Signs evidence.
+    pub signing: SigningKey,
     /// Opens and seals stored secrets.
     pub secrets: Arc<SecretBox>,
     /// Makes tools of records.
@@ -80,8 +85,8 @@ const LOOK_UPS: u32 = 8;
 /// What a process is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It serves, and works at connected tools.
-    Server,
+    /// It serves people of this kind, and works at connected tools.
+    Server(Mode),
     /// It runs one verb and leaves the tools to servers.
     CommandLine,
 }
@@ -95,6 +100,9 @@ pub enum StartError {
     /// A setting cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Evidence cannot be signed.
+    #[error(transparent)]
+    SigningKey(#[from] KeyError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] reqwest::Error),
@@ -122,7 +130,13 @@ impl App {
         let outbound = Arc::new(Client::new(settings.guard()?, clock.clone(), limits)?);
         let store = Arc::new(SqlStore::connect(&settings.database.url, &settings.store_limits()).await?);
         store.migrate().await?;
-        let ports = (role == Role::Server).then(|| {
+        let mode = match role {
+            Role::Server(mode) => Some(mode),
+            Role::CommandLine => None,
+        };
+        store.stamp(mode).await?;
+        let signing = signing_key(&store, &secrets, &*clock).await?;
+        let ports = matches!(role, Role::Server(_)).then(|| {
             Arc::new(Ports {
                 outbound: tool_outbound.clone(),
                 tools: toolbox.clone(),
@@ -144,6 +158,7 @@ impl App {
             keys: Keys::new(outbound.clone(), clock.clone(), settings.outbound.keys_cool_down_ms),
             revocations: Revocations::start(settings.revocation.claims).await?,
             bad_tokens: Attempts::new(settings.bad_token_limits()),
+            signing,
             secrets,
             toolbox,
             tool_outbound,

@@ -1,7 +1,7 @@
 //! `ceven serve`, readable from top to bottom: logs → listeners → node → serve → drain.
 use std::{sync::Arc, time::Duration};
 
-use ceven_actors::clock::SystemClock;
+use ceven_actors::{clock::SystemClock, domain::audit::Mode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -72,7 +72,7 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
         drain: Duration::from_millis(settings.server.drain_timeout_ms),
     };
 
-    let app = Arc::new(App::start(settings, Arc::new(SystemClock), bound, Role::Server).await?);
+    let app = Arc::new(App::start(settings, Arc::new(SystemClock), bound, Role::Server(Mode::Live)).await?);
     let stop = CancellationToken::new();
     let admin_stop = CancellationToken::new();
     let admin =

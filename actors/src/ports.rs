@@ -9,7 +9,7 @@ use crate::{
         wire::{Answer, Request},
     },
     domain::{
-        audit::{Entry, Head},
+        audit::{Entry, Head, Mode},
         change::Change,
         connector::Connector,
         id::{ConnectorId, OrganizationId},
@@ -45,6 +45,8 @@ pub struct Profile {
     pub name: Box<str>,
     /// Mail domains of its people.
     pub domains: Vec<String>,
+    /// Whether its people are real.
+    pub mode: Mode,
 }
 
 /// State of an organization, or what changed in it, read in one repeatable-read transaction.

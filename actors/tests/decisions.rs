@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ceven_actors::{
     domain::{
-        audit::Head,
+        audit::{Head, Mode},
         caller::{Actor, Authority, Caller, Stamp},
         id::{OrganizationId, UserId},
     },
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn before_and_change_give_after(steps in prop::collection::vec(step(), 1..12)) {
         let profile =
-            Profile { id: OrganizationId(Uuid::nil()), slug: "x".into(), name: "X".into(), domains: vec![] };
+            Profile { id: OrganizationId(Uuid::nil()), slug: "x".into(), name: "X".into(), domains: vec![], mode: Mode::Live };
         let mut state = Snapshot::new(profile);
         for (number, step) in steps.into_iter().enumerate() {
             let number = number as u128 + 1;

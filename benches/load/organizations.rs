@@ -5,6 +5,7 @@ use ceven::{app::App, config::Settings, secret};
 use ceven_actors::{
     clock::SystemClock,
     domain::{
+        audit::Mode,
         id::{OrganizationId, TokenId},
         token::{Token, TokenKind},
     },
@@ -63,7 +64,9 @@ async fn make(server: &Server, count: usize) -> Vec<Key> {
     let settings = Settings::load(None, variables).expect("settings");
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.port));
     let app = Arc::new(
-        App::start(settings, Arc::new(SystemClock), address, ceven::app::Role::Server).await.expect("a node"),
+        App::start(settings, Arc::new(SystemClock), address, ceven::app::Role::Server(Mode::Live))
+            .await
+            .expect("a node"),
     );
     let made = stream::iter(0..count).map(|index| tokio::spawn(make_one(app.clone(), index))).buffered(16);
     let keys = made.map(|key| key.expect("an organization")).collect().await;
@@ -77,7 +80,13 @@ async fn make_one(app: Arc<App>, index: usize) -> Key {
     let stamp = app.stamp();
     let id = OrganizationId(stamp.new_id);
     let name = format!("many-{index}");
-    let profile = Profile { id, slug: name.as_str().into(), name: name.as_str().into(), domains: vec![] };
+    let profile = Profile {
+        id,
+        slug: name.as_str().into(),
+        name: name.as_str().into(),
+        domains: vec![],
+        mode: Mode::Live,
+    };
     app.store.create_organization(&profile, &app.operator(), stamp).await.expect("an organization");
     let raw = protocol::secret::draw(&*app.clock);
     let (clock, text) = (app.clock.clone(), raw.clone());

@@ -12,6 +12,7 @@ mod m20261124_000007_scim_request;
 mod m20261124_000008_okta;
 mod m20261124_000009_offboarding;
 mod m20261124_000010_sign_in;
+mod m20261124_000011_instance;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_okta::Migration),
             Box::new(m20261124_000009_offboarding::Migration),
             Box::new(m20261124_000010_sign_in::Migration),
+            Box::new(m20261124_000011_instance::Migration),
         ]
     }
 }

@@ -1,22 +1,25 @@
-//! `audit export`, `audit verify`.
+//! `audit export`, `audit evidence`, `audit verify`.
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use ceven_actors::domain::audit::Verifier;
-use clap::Subcommand;
+use ceven_actors::domain::audit::{Earlier, Report};
+use clap::{Args, Subcommand};
+use serde_json::json;
 
-use super::{Failure, Output, organization};
-use crate::{app::App, store::audit_log::AuditFilter};
-
-/// Lines read from the database at a time: an export of any length takes the same memory.
-const PAGE: u64 = 1_000;
+use super::{Failure, Output, document, organization};
+use crate::{
+    app::App,
+    evidence::{export::Export, pack::Pack, verify},
+    store::audit_log::AuditFilter,
+};
 
 /// Verbs on the audit log.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Print the log as NDJSON, oldest first.
+    /// Print the log as NDJSON, oldest first; the last line is a signed head.
     Export {
         /// Slug of the organization.
         #[arg(long)]
@@ -25,57 +28,117 @@ pub(super) enum Verb {
         #[arg(long, default_value_t = 0)]
         after_seq: u64,
     },
-    /// Verify an export, offline: exit code 5 when its chain is broken.
-    Verify {
-        /// The export; - for standard input.
-        file: PathBuf,
+    /// Write the signed evidence of one offboarding as a ZIP file.
+    Evidence {
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+        /// Id of the offboarding.
+        id: String,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
     },
+    /// Verify an export or a pack of evidence, offline: exit code 5 when something is wrong with it.
+    Verify(VerifyArguments),
+}
+
+/// What is verified, and what is known of it.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// The export or the pack; - for an export on standard input.
+    file: PathBuf,
+    /// The public key that must have signed it, in base64.
+    #[arg(long)]
+    key: Option<String>,
+    /// An earlier export: everything in it must still be so.
+    #[arg(long, value_name = "EXPORT")]
+    earlier: Option<PathBuf>,
 }
 
 pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
     match verb {
         Verb::Export { org, after_seq } => export(app, &org, after_seq).await,
-        Verb::Verify { file } => verify(&file, false),
+        Verb::Evidence { org, id, out } => evidence(app, &org, &id, &out).await,
+        Verb::Verify(arguments) => verify(&arguments, false),
     }
 }
 
-async fn export(app: &App, org: &str, mut after_seq: u64) -> Result<Output, Failure> {
-    let organization = organization(app, org).await?.id;
+async fn export(app: &App, org: &str, after_seq: u64) -> Result<Output, Failure> {
+    let snapshot = app.fresh(organization(app, org).await?.id).await?;
+    let mut export = Export::new(&snapshot, AuditFilter::default(), after_seq, app.clock.now_ms());
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    loop {
-        let all = AuditFilter::default();
-        let page = app.store.audit_page(organization, &all, after_seq, u64::MAX, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after_seq = *last;
-        for (_, line) in &page {
-            writeln!(out, "{line}").map_err(|error| Failure::Failed(error.to_string()))?;
-        }
+    while let Some(lines) = export.next(&app.store, &app.signing).await? {
+        out.write_all(lines.as_bytes()).map_err(|error| Failure::Failed(error.to_string()))?;
     }
     out.flush().map_err(|error| Failure::Failed(error.to_string()))?;
     Ok(Output::Printed)
 }
 
-pub(super) fn verify(file: &Path, json: bool) -> Result<Output, Failure> {
-    let unreadable = |error: std::io::Error| Failure::Failed(format!("{}: {error}", file.display()));
-    let mut input: Box<dyn std::io::Read> = match file.to_str() {
-        Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(std::fs::File::open(file).map_err(unreadable)?),
+async fn evidence(app: &App, org: &str, id: &str, out: &Path) -> Result<Output, Failure> {
+    let snapshot = app.fresh(organization(app, org).await?.id).await?;
+    let missing = || Failure::Failed(format!("there is no offboarding {id}"));
+    let parsed = id.parse().map_err(|_| missing())?;
+    let found = app.store.offboarding(snapshot.profile().id, parsed).await;
+    let found = found.map_err(|error| Failure::Database(error.to_string()))?;
+    let (one, tasks) = found.ok_or_else(missing)?;
+    let zip = Pack::gather(app, &snapshot, &one, &tasks).await?.zip();
+    let zip = zip.map_err(|error| Failure::Failed(error.to_string()))?;
+    std::fs::write(out, zip).map_err(|error| unreadable(out, &error))?;
+    let text = format!("{} has the evidence of {} ({}).", out.display(), one.user_name, one.status.name());
+    Ok(document(json!({ "offboarding_id": one.id, "status": one.status, "file": out }), text))
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Failed(format!("{}: {error}", file.display()))
+}
+
+pub(super) fn verify(arguments: &VerifyArguments, json: bool) -> Result<Output, Failure> {
+    let file = arguments.file.as_path();
+    let earlier = earlier(arguments)?;
+    let report = if file.to_str() == Some("-") {
+        verify::export(BufReader::new(std::io::stdin()), earlier).map_err(|error| unreadable(file, &error))?
+    } else {
+        let mut input = File::open(file).map_err(|error| unreadable(file, &error))?;
+        let mut first = [0; 2];
+        let is_pack = input.read_exact(&mut first).is_ok() && &first == b"PK";
+        input.rewind().map_err(|error| unreadable(file, &error))?;
+        match is_pack {
+            true => verify::pack(input, earlier).map_err(Failure::Check)?,
+            false => {
+                verify::export(BufReader::new(input), earlier).map_err(|error| unreadable(file, &error))?
+            }
+        }
     };
-    let mut verifier = Verifier::default();
-    for line in BufReader::new(&mut input).split(b'\n') {
-        verifier.line(&String::from_utf8_lossy(&line.map_err(unreadable)?));
-    }
-    let report = verifier.finish();
+    told(&report, json)
+}
+
+fn earlier(arguments: &VerifyArguments) -> Result<Earlier, Failure> {
+    let known = match &arguments.earlier {
+        None => Earlier::default(),
+        Some(file) => {
+            let input = File::open(file).map_err(|error| unreadable(file, &error))?;
+            let last = BufReader::new(input).lines().last().transpose();
+            let last = last.map_err(|error| unreadable(file, &error))?.unwrap_or_default();
+            Earlier::from_head(&last)
+                .ok_or_else(|| Failure::Check(format!("{} does not end in a signed head", file.display())))?
+        }
+    };
+    Ok(Earlier { key: arguments.key.clone().or(known.key), ..known })
+}
+
+fn told(report: &Report, json: bool) -> Result<Output, Failure> {
     let range = report
         .first_seq
         .zip(report.last_seq)
         .map_or(String::new(), |(first, last)| format!(", {first} to {last}"));
     let text = format!(
-        "{} entries verified{range}{}.",
+        "{} entries verified{range}{}{}.",
         report.entries,
-        if report.contiguous { "" } else { "; some are left out" }
+        if report.contiguous { "" } else { "; some are left out" },
+        report.key.as_ref().map_or(String::new(), |key| format!("; signed by {key}")),
     );
-    let document = serde_json::to_value(&report).unwrap_or_default();
+    let document = serde_json::to_value(report).unwrap_or_default();
     match (report.broken_at, report.reason) {
         (Some(at), Some(reason)) => {
             println!("{}", if json { document.to_string() } else { text });

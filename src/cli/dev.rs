@@ -1,5 +1,8 @@
 //! `dev`: everything on this machine, to look around and to see the main job done.
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use ceven_actors::{connector::pass::Outcome, domain::offboarding::Status};
 use clap::{Args, ValueEnum};
@@ -30,6 +33,9 @@ pub(super) struct Arguments {
     /// Exit when the scenario is over: 0 when it came out well, 5 when not.
     #[arg(long, requires = "scenario")]
     once: bool,
+    /// Write the evidence of the scenario's offboarding to a file.
+    #[arg(long, requires = "scenario", value_name = "FILE")]
+    evidence: Option<PathBuf>,
 }
 
 impl From<RunError> for Failure {
@@ -44,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<Output, Failure> {
         eprintln!("{}", dev.welcome());
     }
     let played = match arguments.scenario {
-        Some(Scenario::Offboard) => Some(offboard(&dev).await?),
+        Some(Scenario::Offboard) => Some(offboard(&dev, arguments.evidence.as_deref()).await?),
         None => None,
     };
     if !arguments.once {
@@ -62,8 +68,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<Output, Failure> {
 }
 
 /// The document, the waterfall in words, and whether everyone is out of everywhere.
-async fn offboard(dev: &Dev) -> Result<(serde_json::Value, String, bool), Failure> {
+async fn offboard(dev: &Dev, evidence: Option<&Path>) -> Result<(serde_json::Value, String, bool), Failure> {
     let (one, tasks) = dev.offboard("dana@acme.example").await?;
+    if let Some(file) = evidence {
+        dev.write_evidence(&one, &tasks, file).await?;
+    }
     let begun_ms = one.begun_ms.unwrap_or(one.asked_ms);
     let mut lines = vec![format!("{} leaves: {}", one.user_name, one.status.name())];
     for task in &tasks {

@@ -20,6 +20,7 @@ use crate::{
     app::{App, Role, StartError},
     boot::{self, BootError},
     config::Settings,
+    evidence::key::KeyError,
     store::DatabaseError,
 };
 
@@ -111,7 +112,7 @@ impl From<DatabaseError> for Failure {
         match error {
             DatabaseError::Unreachable(_) => Self::Database(error.to_string()),
             DatabaseError::SlugTaken(_) => Self::Failed(error.to_string()),
-            DatabaseError::UnknownKind => Self::Config(error.to_string()),
+            DatabaseError::UnknownKind | DatabaseError::OtherMode(_) => Self::Config(error.to_string()),
         }
     }
 }
@@ -120,6 +121,8 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Database(error) => error.into(),
+            StartError::SigningKey(KeyError::Database(error)) => error.into(),
+            StartError::SigningKey(error) => Self::Config(error.to_string()),
             StartError::Config(error) => Self::Config(error.to_string()),
             StartError::Tls(_) | StartError::Actors(_) => Self::Failed(error.to_string()),
         }
@@ -176,8 +179,8 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         clap_complete::generate(shell, &mut Arguments::command(), "ceven", &mut std::io::stdout());
         return Ok(Output::Printed);
     }
-    if let Verb::Audit(audit::Verb::Verify { file }) = &arguments.verb {
-        return audit::verify(file, arguments.json);
+    if let Verb::Audit(audit::Verb::Verify(what)) = &arguments.verb {
+        return audit::verify(what, arguments.json);
     }
     if let Verb::Dev(options) = arguments.verb {
         let quiet = [("CEVEN_LOG__FILTER".to_owned(), "warn".to_owned())];

@@ -42,6 +42,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
                 slug: slug.into(),
                 name: name.into(),
                 domains: domain,
+                mode: app.store.mode(),
             };
             app.store.create_organization(&profile, &app.operator(), stamp).await?;
             Ok(document(view(&profile), format!("Created {} ({}).", profile.slug, profile.id)))

@@ -4,11 +4,17 @@
 //! 1. The data is in a temporary folder that goes with the process: nothing of it can be taken for the real thing.
 //! 2. No setting of the environment is used: no real database, no real secret, no public address.
 //! 3. Only the loopback can be reached, from outside and to the outside.
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use ceven_actors::{
     clock::{Clock, SystemClock},
     domain::{
+        audit::Mode,
         id::{AdminId, OffboardingId, OrganizationId},
         offboarding::{Offboarding, Status, Task},
         token::{Admin, TokenKind},
@@ -29,6 +35,7 @@ use crate::{
     app::{App, Role},
     config::Settings,
     connectors,
+    evidence::pack::Pack,
     http::{
         self,
         server::{ServerLimits, serve},
@@ -97,7 +104,13 @@ impl Dev {
         let stamp = app.stamp();
         let organization = OrganizationId(stamp.new_id);
         let domains = vec!["acme.example".to_owned()];
-        let profile = Profile { id: organization, slug: "acme".into(), name: "Acme (dev)".into(), domains };
+        let profile = Profile {
+            id: organization,
+            slug: "acme".into(),
+            name: "Acme (dev)".into(),
+            domains,
+            mode: Mode::Dev,
+        };
         let created = app.store.create_organization(&profile, &app.operator(), stamp).await;
         created.map_err(|error| because("the organization")(&error))?;
         let password = draw(&*clock);
@@ -250,6 +263,24 @@ impl Dev {
         }
     }
 
+    /// Writes the evidence of an offboarding to a file.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub async fn write_evidence(
+        &self,
+        one: &Offboarding,
+        tasks: &[Task],
+        file: &Path,
+    ) -> Result<(), RunError> {
+        let snapshot = self.app.fresh(self.organization).await;
+        let snapshot = snapshot.map_err(|error| because("the organization")(&error))?;
+        let pack = Pack::gather(&self.app, &snapshot, one, tasks).await;
+        let zip = pack.map_err(|error| because("the evidence")(&error))?.zip();
+        let zip = zip.map_err(|error| because("the evidence")(&error))?;
+        std::fs::write(file, zip).map_err(|error| because("the evidence")(&error))
+    }
+
     async fn settled(&self, id: OffboardingId) -> Result<(Offboarding, Vec<Task>), RunError> {
         let until = tokio::time::Instant::now() + SCENARIO;
         loop {
@@ -295,7 +326,9 @@ async fn node(folder: &std::path::Path, clock: Arc<dyn Clock>, bound: SocketAddr
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     let settings = Settings::load(None, variables).map_err(|error| because("the settings")(&error))?;
-    App::start(settings, clock, bound, Role::Server).await.map_err(|error| because("the node")(&error))
+    App::start(settings, clock, bound, Role::Server(Mode::Dev))
+        .await
+        .map_err(|error| because("the node")(&error))
 }
 
 /// Who works at the company.

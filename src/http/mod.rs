@@ -94,7 +94,7 @@ async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
             reply::scim_failure(ceven_actors::protocol::scim::ScimError::new(status.as_u16(), detail).into())
                 .0
         }
-        false if is_page => ui::failed(status, detail),
+        false if is_page => ui::failed(app.store.mode(), status, detail),
         false => reply::problem(status, detail),
     }
 }

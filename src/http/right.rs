@@ -6,6 +6,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use ceven_actors::{
     connector::pass::Step,
     domain::{
+        audit::Report,
         connector::Connector,
         id::{ConnectorId, OffboardingId, SessionId, TokenId, UserId},
         offboarding::{Offboarding, Task},
@@ -24,6 +25,7 @@ use super::{reply::Failure, session::SignedIn};
 use crate::{
     app::App,
     connectors,
+    evidence::export,
     okta::{self, OktaError, OktaForm},
     people::{self, PeopleFilter, PeoplePage},
     store::scim_log::{ScimRequest, TokenUse},
@@ -152,6 +154,16 @@ impl Administering<'_> {
     /// 404, or 409 for the last admin.
     pub async fn set_role(&self, id: UserId, role: Role) -> Result<Answered, Failure> {
         self.0.execute(Command::SetRole { id, role }).await
+    }
+
+    /// Reads the whole audit log, as it stands in the database, and verifies it.
+    ///
+    /// # Errors
+    /// 503 when it cannot be read now.
+    pub async fn verify_log(&self) -> Result<Report, Failure> {
+        let who = self.who();
+        let verified = export::verify_log(&self.0.app.store, &who.snapshot).await;
+        Ok(verified.map_err(|_| OrganizationError::Unavailable)?)
     }
 
     /// Ends every session of a person.

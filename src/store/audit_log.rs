@@ -19,8 +19,8 @@ pub struct AuditFilter {
     pub actors: Option<Vec<String>>,
     /// Type of the resource.
     pub resource_type: Option<String>,
-    /// Id of the resource.
-    pub resource_id: Option<String>,
+    /// Ids of resources, any of them; nothing for all.
+    pub resource_ids: Option<Vec<String>>,
 }
 
 impl AuditFilter {
@@ -49,8 +49,8 @@ impl AuditFilter {
         if let Some(resource_type) = &self.resource_type {
             query = query.filter(audit::Column::ResourceType.eq(resource_type));
         }
-        if let Some(resource_id) = &self.resource_id {
-            query = query.filter(audit::Column::ResourceId.eq(resource_id));
+        if let Some(resource_ids) = &self.resource_ids {
+            query = query.filter(audit::Column::ResourceId.is_in(resource_ids));
         }
         query
     }

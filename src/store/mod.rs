@@ -1,9 +1,9 @@
 //! The durable side: SQLite without set-up, or PostgreSQL, through the same code.
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::OnceLock, time::Duration};
 
 use ceven_actors::{
     domain::{
-        audit::{Draft, Head, seal},
+        audit::{Draft, Head, Mode, seal},
         caller::{Caller, Stamp},
         id::OrganizationId,
     },
@@ -21,6 +21,7 @@ use serde_json::json;
 pub mod audit_log;
 pub mod entity;
 pub mod freshness;
+pub mod instance;
 pub mod journal;
 pub mod ledger;
 pub mod offboarding;
@@ -63,6 +64,9 @@ pub enum DatabaseError {
     /// The address names no database that Ceven knows.
     #[error("database.url must begin with sqlite:// or postgres://")]
     UnknownKind,
+    /// Real people and simulated ones do not share a database.
+    #[error("this database is stamped {0}: `ceven serve` takes live ones only, `ceven dev` its own only")]
+    OtherMode(&'static str),
 }
 
 /// The store of this process.
@@ -71,6 +75,7 @@ pub struct SqlStore {
     writer: DatabaseConnection,
     journals: Vec<Journal>,
     wal_index: Option<WalIndex>,
+    mode: OnceLock<Mode>,
 }
 
 impl SqlStore {
@@ -94,7 +99,7 @@ impl SqlStore {
         };
         let journals = (0..writers).map(journal).collect();
         let wal_index = if sqlite { wal_index(&reader).await? } else { None };
-        Ok(Self { reader, writer, journals, wal_index })
+        Ok(Self { reader, writer, journals, wal_index, mode: OnceLock::new() })
     }
 
     /// Brings the tables up to date.
@@ -141,7 +146,8 @@ impl SqlStore {
             before: serde_json::Value::Null,
             after,
         };
-        let (entries, sealed) = seal(Head::default(), &profile.slug, caller, stamp, vec![draft]);
+        let (entries, sealed) =
+            seal(Head::default(), (&profile.slug, self.mode()), caller, stamp, vec![draft]);
         let row = organization::Model {
             id: profile.id.0,
             slug: profile.slug.to_string(),
@@ -174,7 +180,7 @@ impl SqlStore {
     pub async fn organizations(&self) -> Result<Vec<Profile>, DatabaseError> {
         let rows =
             organization::Entity::find().order_by_asc(organization::Column::Slug).all(&self.reader).await?;
-        Ok(rows.into_iter().map(rows::profile).collect())
+        Ok(rows.into_iter().map(|row| rows::profile(row, self.mode())).collect())
     }
 
     /// The organization of that slug.
@@ -186,7 +192,7 @@ impl SqlStore {
             .filter(organization::Column::Slug.eq(slug))
             .one(&self.reader)
             .await?;
-        Ok(row.map(rows::profile))
+        Ok(row.map(|row| rows::profile(row, self.mode())))
     }
 
     /// A transaction in which everything read belongs to one instant.
@@ -215,7 +221,7 @@ impl SqlStore {
         };
         let profile =
             organization::Entity::find_by_id(organization.0).one(&transaction).await.map_err(unread)?;
-        let profile = rows::profile(profile.ok_or(StoreError::Aborted)?);
+        let profile = rows::profile(profile.ok_or(StoreError::Aborted)?, self.mode());
         let scope = Scope { transaction: &transaction, organization, since };
         let mut changes = Vec::new();
         for row in scope.all::<user::Entity>().await? {

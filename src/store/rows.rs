@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use ceven_actors::{
     domain::{
-        audit::{Entry, Head},
+        audit::{Entry, Head, Mode},
         change::Change,
         connector::Connector,
         group::Group,
@@ -26,12 +26,13 @@ fn corrupt(what: &str, id: impl std::fmt::Display) -> StoreError {
     StoreError::Aborted
 }
 
-pub(super) fn profile(row: entity::organization::Model) -> Profile {
+pub(super) fn profile(row: entity::organization::Model, mode: Mode) -> Profile {
     Profile {
         id: OrganizationId(row.id),
         slug: row.slug.into(),
         name: row.name.into(),
         domains: serde_json::from_str(&row.domains).unwrap_or_default(),
+        mode,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The frame around every page.
-use ceven_actors::domain::role::Role;
+use ceven_actors::domain::{audit::Mode, role::Role};
 use http::StatusCode;
 use maud::{DOCTYPE, Markup, html};
 
@@ -35,7 +35,8 @@ const RAIL: [(Place, &str, &str, Icon, Role); 7] = [
     (Place::Settings, "/app/settings", "Settings", Icon::Settings, Role::Employee),
 ];
 
-fn document(title: &str, body: Markup) -> Markup {
+/// With a stripe where people and tools are simulated, so that nobody takes them for real.
+fn document(mode: Mode, title: &str, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -48,7 +49,10 @@ fn document(title: &str, body: Markup) -> Markup {
                 link rel="stylesheet" href=(assets::address("style.css"));
                 script type="module" src=(assets::address("app.js")) {}
             }
-            body { (body) }
+            body {
+                @if mode == Mode::Dev { p.stripe role="note" { "Simulated: these people and tools are not real." } }
+                (body)
+            }
         }
     }
 }
@@ -92,7 +96,7 @@ pub(super) fn framed(ask: &Ask<'_>, place: Place, title: &str, aside: Markup, ma
             }
         }
     };
-    document(title, body)
+    document(profile.mode, title, body)
 }
 
 /// What a form has just done: words from here, never from the address.
@@ -128,7 +132,7 @@ pub(super) fn onward(title: &str, address: &str, main: Markup) -> Markup {
 }
 
 /// A page without the rail: signing in, and what went wrong.
-pub(super) fn bare(title: &str, main: Markup) -> Markup {
+pub(super) fn bare(mode: Mode, title: &str, main: Markup) -> Markup {
     let body = html! {
         div.bare {
             main id="main" {
@@ -137,11 +141,11 @@ pub(super) fn bare(title: &str, main: Markup) -> Markup {
             }
         }
     };
-    document(title, body)
+    document(mode, title, body)
 }
 
 /// A page for a request that is not answered with what it asked for.
-pub(super) fn error(status: StatusCode, detail: &str, request_id: Option<&str>) -> Markup {
+pub(super) fn error(mode: Mode, status: StatusCode, detail: &str, request_id: Option<&str>) -> Markup {
     let (title, next) = match status.as_u16() {
         403 => ("You may not do this", "Ask an admin of your organization, or sign in as one."),
         404 => ("Not found", "It may have been removed, or belong to another organization."),
@@ -152,6 +156,7 @@ pub(super) fn error(status: StatusCode, detail: &str, request_id: Option<&str>) 
         _ => ("Something went wrong", "The cause is in the server's log."),
     };
     bare(
+        mode,
         title,
         html! {
             section.card {

@@ -6,6 +6,7 @@
 //!    would block it under `form-action 'self'`.
 use std::{sync::Arc, time::Duration};
 
+use ceven_actors::domain::audit::Mode;
 use http::{HeaderValue, Method, StatusCode, header};
 use maud::Markup;
 use warp::reply::Response;
@@ -87,7 +88,7 @@ pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Re
     };
     let mut response = response.unwrap_or_else(|failure| {
         tracing::info!(%method, path, request_id, ?failure, "a page was refused");
-        refused(&failure, &here, &request_id)
+        refused(app.store.mode(), &failure, &here, &request_id)
     });
     let headers = response.headers_mut();
     for (name, value) in [
@@ -116,13 +117,13 @@ fn here(incoming: &Incoming) -> String {
     }
 }
 
-fn refused(failure: &Failure, here: &str, request_id: &str) -> Response {
+fn refused(mode: Mode, failure: &Failure, here: &str, request_id: &str) -> Response {
     match failure {
         Failure::NotSignedIn(NotSignedIn::Never) => see_other(&login::address(here, None)),
         Failure::NotSignedIn(NotSignedIn::Ended) => see_other(&login::address(here, Some("session_ended"))),
         failure => {
             let (status, detail) = failure.parts();
-            let mut response = page(status, layout::error(status, &detail, Some(request_id)));
+            let mut response = page(status, layout::error(mode, status, &detail, Some(request_id)));
             if let Some((name, value)) = failure.header() {
                 response.headers_mut().insert(name, value);
             }
@@ -132,8 +133,8 @@ fn refused(failure: &Failure, here: &str, request_id: &str) -> Response {
 }
 
 /// A page for what went wrong outside the pages: a panic, a time-out.
-pub fn failed(status: StatusCode, detail: &str) -> Response {
-    page(status, layout::error(status, detail, None))
+pub fn failed(mode: Mode, status: StatusCode, detail: &str) -> Response {
+    page(status, layout::error(mode, status, detail, None))
 }
 
 async fn signed_in(app: &Arc<App>, segments: &[&str], mut incoming: Incoming, request_id: &str) -> Answer {
@@ -187,6 +188,7 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("POST", ["app", "sso", "okta"]) => okta::save(ask).await,
         ("POST", ["app", "sso", "okta", "remove"]) => okta::remove(ask).await,
         ("GET", ["app", "audit"]) => audit::show(ask).await,
+        ("POST", ["app", "audit", "verify"]) => audit::verify(ask).await,
         ("GET", ["app", "audit", seq]) => audit_entry::show(ask, seq).await,
         ("GET", ["app", "settings"]) => settings::show(ask),
         ("POST", ["app", "settings", "sessions", id]) => settings::end_session(ask, id).await,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use ceven::store::{SqlStore, StoreLimits};
 use ceven_actors::{
     domain::{
-        audit::{Draft, Head, seal},
+        audit::{Draft, Head, Mode, seal},
         caller::{Actor, Authority, Caller, Stamp},
         change::Change,
         group::Group,
@@ -44,7 +44,8 @@ impl Place {
     async fn new(store: &SqlStore, number: u128) -> Self {
         let id = OrganizationId(Uuid::from_u128(number));
         let slug = format!("place-{number}");
-        let profile = Profile { id, slug: slug.into(), name: "Place".into(), domains: vec![] };
+        let profile =
+            Profile { id, slug: slug.into(), name: "Place".into(), domains: vec![], mode: Mode::Live };
         store.create_organization(&profile, &caller(), stamp(number)).await.unwrap();
         let head = store.load(id).await.unwrap().unwrap().head;
         Self { id, head }
@@ -60,7 +61,7 @@ impl Place {
             after: json!({ "run": run }),
         };
         let at = stamp(self.id.0.as_u128() * 1_000 + u128::from(self.head.seq));
-        let (entries, sealed) = seal(self.head, "place", &caller(), at, vec![draft]);
+        let (entries, sealed) = seal(self.head, ("place", Mode::Live), &caller(), at, vec![draft]);
         let after = Head { seq: self.head.seq + 1, ..sealed };
         let unit = Unit { organization: self.id, run, expected: self.head, after, changes, entries };
         self.head = after;

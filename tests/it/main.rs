@@ -2,6 +2,7 @@
 mod cli;
 mod console;
 mod dev;
+mod evidence;
 mod faults;
 mod layers;
 mod ledger;

@@ -192,7 +192,7 @@ async fn run(seed: u64) -> (usize, usize) {
 
 fn check(seed: u64, seen: &[Seen], truth: &Truth) {
     let states = truth.states();
-    let mut verifier = Verifier::default();
+    let mut verifier = Verifier::of_log(truth.head());
     truth.lines.iter().for_each(|line| verifier.line(line));
     let report = verifier.finish();
     assert!(report.ok && report.contiguous, "seed {seed}: {report:?}"); // (4)

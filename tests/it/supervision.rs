@@ -9,6 +9,7 @@ use ceven_actors::{
     clock::{Clock as _, SystemClock},
     directory::{Directory, DirectoryLimits},
     domain::{
+        audit::Mode,
         caller::{Actor, Authority, Caller, Stamp},
         id::OrganizationId,
     },
@@ -86,7 +87,7 @@ async fn node(memory_bytes: usize) -> Node {
 impl Node {
     async fn organization(&self, slug: &str) -> OrganizationId {
         let id = OrganizationId(SystemClock.new_id());
-        let profile = Profile { id, slug: slug.into(), name: slug.into(), domains: vec![] };
+        let profile = Profile { id, slug: slug.into(), name: slug.into(), domains: vec![], mode: Mode::Live };
         self.store.store.create_organization(&profile, &caller(), stamp()).await.unwrap();
         id
     }

@@ -15,11 +15,29 @@ use super::{
 };
 use crate::clock::rfc3339;
 
+pub mod statement;
 mod verify;
-pub use verify::{Report, Verifier};
+pub use verify::{Earlier, Report, Verifier};
 
-/// `mode` of every entry that a server working for real people writes.
-const MODE: &str = "live";
+/// Whether what a log tells happened to real people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It did.
+    #[default]
+    Live,
+    /// `ceven dev` played it.
+    Dev,
+}
+
+impl Mode {
+    /// As every entry names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Dev => "dev",
+        }
+    }
+}
 
 /// Where an organization's log stands: the guard of the next write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +92,7 @@ pub struct Entry {
 /// `head.seq` stays as it is, because a unit counts once however many entries it has.
 pub fn seal(
     head: Head,
-    organization: &str,
+    (organization, mode): (&str, Mode),
     caller: &Caller,
     stamp: Stamp,
     drafts: Vec<Draft>,
@@ -85,7 +103,7 @@ pub fn seal(
         .enumerate()
         .map(|(index, draft)| {
             let id = Uuid::from_u128(stamp.entry_id.as_u128().wrapping_add(index as u128));
-            let entry = seal_one(head, organization, caller, stamp.at_ms, id, draft);
+            let entry = seal_one(head, (organization, mode), caller, (stamp.at_ms, id), draft);
             head.audit_seq = entry.seq;
             head.hash = entry.hash;
             entry
@@ -94,7 +112,13 @@ pub fn seal(
     (entries, head)
 }
 
-fn seal_one(head: Head, organization: &str, caller: &Caller, at_ms: i64, id: Uuid, draft: Draft) -> Entry {
+fn seal_one(
+    head: Head,
+    (organization, mode): (&str, Mode),
+    caller: &Caller,
+    (at_ms, id): (i64, Uuid),
+    draft: Draft,
+) -> Entry {
     let seq = head.audit_seq + 1; // (1)
     // Everything is made canonical once, in the order of RFC 8785 §3.2.3; the hash has its place in the middle.
     let front = members(&[
@@ -107,7 +131,7 @@ fn seal_one(head: Head, organization: &str, caller: &Caller, at_ms: i64, id: Uui
     let back = members(&[
         ("id", json!(id)),
         ("ip", json!(caller.ip)),
-        ("mode", MODE.into()),
+        ("mode", mode.name().into()),
         ("org", organization.into()),
         ("prev_hash", hex(&head.hash).into()), // (3)
         ("request_id", caller.request_id.as_str().into()),

@@ -210,8 +210,9 @@ impl Memory {
         match decide(&self.head, &ask.command, &ask.caller, ask.stamp) {
             Ok(decision) if !decision.is_nothing() => {
                 let expected = self.head.head();
-                let (entries, sealed) =
-                    seal(expected, &self.head.profile().slug, &ask.caller, ask.stamp, decision.drafts);
+                let profile = self.head.profile();
+                let place = (&*profile.slug, profile.mode);
+                let (entries, sealed) = seal(expected, place, &ask.caller, ask.stamp, decision.drafts);
                 let after = Head { seq: expected.seq + 1, ..sealed };
                 decision.changes.iter().for_each(|change| self.head.apply(change)); // (1)
                 self.head.move_to(after);

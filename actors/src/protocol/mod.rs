@@ -6,3 +6,4 @@ pub mod revocation;
 pub mod scim;
 pub mod secret;
 pub mod security_event;
+pub mod signature;

@@ -1,7 +1,7 @@
 //! `/sso/audit-export`: the audit log as NDJSON, in constant memory however long it is.
 //!
 //! 1. A session of an admin opens it, or a bearer token of the kind `audit`; with both, the token counts.
-//! 2. What is written while an export runs is not in it, so it ends.
+//! 2. What is written while an export runs is not in it, so it ends; its last line is the signed head.
 //! 3. A page is read when the one before it is on its way: a slow client slows the reading, not the memory.
 //! 4. An export that breaks off in the middle breaks the connection, so that nobody takes it for whole.
 use std::{
@@ -23,16 +23,15 @@ use warp::Reply as _;
 use super::{Answer, Call, parameter, time_ms};
 use crate::{
     app::App,
+    evidence::export::Export,
     http::{auth, reply::Failure},
     store::audit_log::AuditFilter,
 };
 
-/// Lines read at a time.
-const PAGE: u64 = 500;
 const DAY_MS: i64 = crate::tokens::DAY_MS;
 
 pub(super) async fn export(call: &Call<'_>) -> Answer {
-    let (organization, snapshot) = right(call).await?;
+    let (_, snapshot) = right(call).await?;
     let filter = filter(&call.incoming.query, &snapshot)?;
     let after_seq = match call.parameter("after_seq").map(|text| text.parse::<u64>()) {
         None => 0,
@@ -40,9 +39,8 @@ pub(super) async fn export(call: &Call<'_>) -> Answer {
         Some(Err(_)) => return Err(Failure::Bad("after_seq is a whole number.".into())),
     };
     let (sender, receiver) = mpsc::channel(1); // (3)
-    let through_seq = snapshot.head().audit_seq; // (2)
-    let reader = Reader { app: call.app.clone(), organization, filter, through_seq };
-    tokio::spawn(reader.read(after_seq, sender));
+    let export = Export::new(&snapshot, filter, after_seq, call.app.clock.now_ms()); // (2)
+    tokio::spawn(send(call.app.clone(), export, sender));
     let mut response = warp::reply::stream(Parts(receiver)).into_response();
     let name = format!("attachment; filename=\"{}-audit.ndjson\"", snapshot.profile().slug);
     let headers = response.headers_mut();
@@ -54,7 +52,7 @@ pub(super) async fn export(call: &Call<'_>) -> Answer {
 }
 
 /// (1)
-async fn right(call: &Call<'_>) -> Result<(OrganizationId, Arc<Snapshot>), Failure> {
+pub(super) async fn right(call: &Call<'_>) -> Result<(OrganizationId, Arc<Snapshot>), Failure> {
     if call.incoming.headers.contains_key(header::AUTHORIZATION) {
         let right = auth::authenticate(call.app, &call.incoming.headers, TokenKind::Audit).await;
         let right = right.map_err(Failure::Refused)?;
@@ -65,32 +63,19 @@ async fn right(call: &Call<'_>) -> Result<(OrganizationId, Arc<Snapshot>), Failu
     Ok((right.who().organization, right.who().snapshot.clone()))
 }
 
-struct Reader {
-    app: Arc<App>,
-    organization: OrganizationId,
-    filter: AuditFilter,
-    through_seq: u64,
-}
-
-impl Reader {
-    async fn read(self, mut after_seq: u64, pages: mpsc::Sender<Part>) {
-        loop {
-            let page =
-                self.app.store.audit_page(self.organization, &self.filter, after_seq, self.through_seq, PAGE);
-            let lines = match page.await {
-                Ok(lines) => lines,
-                Err(error) => {
-                    tracing::warn!(%error, "an export broke off");
-                    let _ = pages.send(Err(std::io::Error::other("the export broke off"))).await; // (4)
-                    return;
-                }
-            };
-            let Some((last, _)) = lines.last() else { return };
-            after_seq = *last;
-            let text: String = lines.into_iter().flat_map(|(_, line)| [line, "\n".to_owned()]).collect();
-            if pages.send(Ok(text.into())).await.is_err() {
-                return; // The client has left.
+async fn send(app: Arc<App>, mut export: Export, pages: mpsc::Sender<Part>) {
+    loop {
+        let part = match export.next(&app.store, &app.signing).await {
+            Ok(None) => return,
+            Ok(Some(lines)) => Ok(lines.into()),
+            Err(error) => {
+                tracing::warn!(%error, "an export broke off");
+                Err(std::io::Error::other("the export broke off")) // (4)
             }
+        };
+        let is_over = part.is_err();
+        if pages.send(part).await.is_err() || is_over {
+            return; // The client has left.
         }
     }
 }
@@ -135,7 +120,7 @@ pub fn filter(query: &str, snapshot: &Snapshot) -> Result<AuditFilter, Failure> 
         action: parameter(query, "action"),
         actors: parameter(query, "actor").map(|actor| actors(&actor, snapshot)),
         resource_type,
-        resource_id,
+        resource_ids: resource_id.map(|id| vec![id]),
     })
 }
 

@@ -11,6 +11,7 @@ mod audit_export;
 mod auth;
 mod connectors;
 mod events;
+mod evidence;
 mod offboardings;
 mod okta;
 mod sessions;
@@ -93,6 +94,7 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("GET", ["offboardings"]) => offboardings::list(&call).await,
         ("GET", ["offboardings", id]) => offboardings::get(&call, id).await,
         ("GET", ["offboardings", id, "events"]) => events::follow(&call, id).await,
+        ("GET", ["offboardings", id, "evidence"]) => evidence::download(&call, id).await,
         ("POST", ["offboardings", id, "retry"]) => offboardings::retry(call, id).await,
         ("POST", ["offboardings", id, "done"]) => offboardings::mark_done(call, id).await,
         ("POST", ["offboardings", id, "cancel"]) => offboardings::cancel(&call, id).await,
@@ -109,7 +111,7 @@ fn unmatched(segments: &[&str]) -> Failure {
         ["sso", "scim-tokens"] | ["connectors"] => "GET, HEAD, POST",
         ["sso", "okta"] | ["connectors", _] => "GET, HEAD, PUT, DELETE",
         ["connectors", _, "check"] | ["users", _, "offboard"] => "POST",
-        ["offboardings"] | ["offboardings", _] | ["offboardings", _, "events"] => "GET, HEAD",
+        ["offboardings"] | ["offboardings", _] | ["offboardings", _, "events" | "evidence"] => "GET, HEAD",
         ["offboardings", _, "retry" | "done" | "cancel"] => "POST",
         ["users", _, "role"] => "POST, PUT, PATCH",
         ["users", _, "sessions"] => "GET, HEAD, DELETE",

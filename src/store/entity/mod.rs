@@ -6,6 +6,7 @@ pub mod connector_lease;
 pub mod group;
 pub mod head;
 pub mod identity;
+pub mod instance;
 pub mod membership;
 pub mod offboarding;
 pub mod okta_connection;

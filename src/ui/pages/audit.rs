@@ -11,6 +11,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok,
+        parts::csrf,
     },
 };
 
@@ -63,10 +64,27 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
             summary { "What the log proves" }
             p { "Every entry holds the hash of the one before it: changing or removing one breaks the chain. "
                 "Verify an export on your own machine, offline: " code { "ceven audit verify FILE" } ". "
-                "A chain does not show that entries at its very end are missing; compare the number of the last one." }
+                "Its last line is a signed head, so an export cannot be cut off unseen; with " code { "--earlier EXPORT" } " it is compared with one you kept." }
+            p { "Exports are signed by the key " code { (ask.visit.app.signing.public()) } "." }
+            form method="post" action="/app/audit/verify" { (csrf(ask)) button type="submit" { "Verify the whole log now" } }
         }
     };
     ok(framed(ask, Place::Audit, "Audit log", export, main))
+}
+
+/// Reads the whole log and says whether every entry follows the one before.
+pub(in crate::ui) async fn verify(ask: &Ask<'_>) -> Answer {
+    let right = ask.visit.administering()?;
+    let report = right.verify_log().await?;
+    let main = html! {
+        @if let Some(reason) = report.reason {
+            div.notice.bad role="alert" { span.glyph aria-hidden="true" { "!" } p { strong { "The chain is broken at entry " (report.broken_at.unwrap_or_default()) } ": " (reason) "." } }
+        } @else {
+            div.notice.ok role="status" { span.glyph aria-hidden="true" { "✓" } p { (report.entries) " entries verified: every one follows the one before." } }
+        }
+        p { a.button href="/app/audit" { "Back to the log" } }
+    };
+    ok(framed(ask, Place::Audit, "Verification", html! {}, main))
 }
 
 fn form(ask: &Ask<'_>, is_filtered: bool) -> Markup {

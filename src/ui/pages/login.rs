@@ -5,7 +5,7 @@
 //! 3. A form may not lead to another host, not even by a redirect, so the way to Okta is a page that moves on.
 use std::sync::Arc;
 
-use ceven_actors::domain::session::Ending;
+use ceven_actors::domain::{audit::Mode, session::Ending};
 use http::{Method, StatusCode, header};
 use maud::{Markup, html};
 use warp::reply::Response;
@@ -116,7 +116,7 @@ async fn show(app: &Arc<App>, incoming: &Incoming) -> Answer {
     }
     let alert = reason(&incoming.query);
     let org = parameter(&incoming.query, "org").unwrap_or_default();
-    Ok(page(StatusCode::OK, form(alert, &org, "", &next)))
+    Ok(page(StatusCode::OK, form(app.store.mode(), alert, &org, "", &next)))
 }
 
 async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form, request_id: &str) -> Answer {
@@ -142,12 +142,12 @@ async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form, request_id: &
         }
         Err(failure) => {
             tracing::info!(request_id, ?failure, "a sign-in was refused");
-            Ok(refused(&failure, org, email, next))
+            Ok(refused(app.store.mode(), &failure, org, email, next))
         }
     }
 }
 
-fn refused(failure: &Failure, org: &str, email: &str, next: &str) -> Response {
+fn refused(mode: Mode, failure: &Failure, org: &str, email: &str, next: &str) -> Response {
     let words = match failure {
         Failure::Limited { .. } => (
             "Too many attempts",
@@ -160,7 +160,7 @@ fn refused(failure: &Failure, org: &str, email: &str, next: &str) -> Response {
             true,
         ),
     };
-    let mut response = page(failure.parts().0, form(Some(words), org, email, next));
+    let mut response = page(failure.parts().0, form(mode, Some(words), org, email, next));
     if let Some((name, value)) = failure.header() {
         response.headers_mut().insert(name, value);
     }
@@ -176,9 +176,10 @@ fn to_okta(who: &str, next: &str) -> Markup {
     layout::onward("Signing in", &address, html! { p { "On to Okta … " a href=(address) { "Continue" } } })
 }
 
-fn form(alert: Option<(&str, &str, bool)>, org: &str, email: &str, next: &str) -> Markup {
+fn form(mode: Mode, alert: Option<(&str, &str, bool)>, org: &str, email: &str, next: &str) -> Markup {
     let is_local = !email.is_empty();
     layout::bare(
+        mode,
         "Sign in",
         html! {
             section.card.login {

@@ -105,6 +105,9 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
                 @for task in &tasks { (part(ask, task, is_admin)) }
             } @else if one.status == Status::Done { p.muted { "No tools were connected: access to Ceven ended, and nothing else was to be done." } }
         }
+        @if is_admin {
+            p { a.button href={ "/api/v1/offboardings/" (one.id) "/evidence" } download { "Download the evidence" } }
+        }
         @if is_admin && is_open {
             div.buttons {
                 @if !tasks.is_empty() { form method="post" action={ "/app/offboardings/" (one.id) "/retry" } { (csrf(ask)) button type="submit" { "Try everything again now" } } }

@@ -100,7 +100,7 @@ async fn offboardings(ask: &Ask<'_>, user: &User) -> Result<Markup, crate::http:
 }
 
 async fn history(ask: &Ask<'_>, user: &User) -> Result<Markup, crate::http::reply::Failure> {
-    let filter = AuditFilter { resource_id: Some(user.id.to_string()), ..AuditFilter::default() };
+    let filter = AuditFilter { resource_ids: Some(vec![user.id.to_string()]), ..AuditFilter::default() };
     let store = &ask.visit.app.store;
     let latest = store.audit_latest(ask.visit.who.organization, &filter, u64::MAX, LATEST).await;
     let latest = latest.map_err(|_| audit::unreadable())?;

@@ -10,7 +10,11 @@ use std::{
 use ceven::store::journal::{Journal, Ledger};
 use ceven_actors::{
     clock::Clock,
-    domain::{audit::Head, change::Change, id::OrganizationId},
+    domain::{
+        audit::{Head, Mode},
+        change::Change,
+        id::OrganizationId,
+    },
     organization::state::Snapshot,
     ports::{BoxFuture, Fingerprint, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
     protocol::secret::Digest,
@@ -82,7 +86,7 @@ impl Truth {
 }
 
 pub(super) fn profile() -> Profile {
-    Profile { id: ORGANIZATION, slug: "acme".into(), name: "Acme".into(), domains: vec![] }
+    Profile { id: ORGANIZATION, slug: "acme".into(), name: "Acme".into(), domains: vec![], mode: Mode::Live }
 }
 
 pub(super) fn request_ids(unit: &Unit) -> impl Iterator<Item = String> {

@@ -22,7 +22,11 @@ use ceven::{
     http::server::{ServerLimits, serve},
     okta::{OktaForm, connect},
 };
-use ceven_actors::{clock::Clock, domain::id::OrganizationId, ports::Profile};
+use ceven_actors::{
+    clock::Clock,
+    domain::{audit::Mode, id::OrganizationId},
+    ports::Profile,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -213,7 +217,7 @@ pub async fn node_in(folder: TempDir, clock: Arc<TestClock>) -> Node {
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     let settings = Settings::load(None, variables).unwrap();
-    let app = Arc::new(App::start(settings, clock.clone(), bound, Role::Server).await.unwrap());
+    let app = Arc::new(App::start(settings, clock.clone(), bound, Role::Server(Mode::Live)).await.unwrap());
     let stop = CancellationToken::new();
     let routes = ceven::http::routes(app.clone(), Arc::from([]));
     tokio::spawn(serve(listener, routes, limits(), stop.clone()));
@@ -236,7 +240,7 @@ impl Node {
         let stamp = self.app.stamp();
         let id = OrganizationId(stamp.new_id);
         let domains = vec![format!("{slug}.example")];
-        let profile = Profile { id, slug: slug.into(), name: slug.into(), domains };
+        let profile = Profile { id, slug: slug.into(), name: slug.into(), domains, mode: Mode::Live };
         self.app.store.create_organization(&profile, &self.app.operator(), stamp).await.unwrap();
         id
     }

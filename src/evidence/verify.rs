@@ -1,0 +1,55 @@
+//! Verifying exports and packs of evidence, offline: nothing but the file is needed.
+use std::io::{BufRead, Read, Seek};
+
+use ceven_actors::domain::audit::{Earlier, Report, Verifier, statement};
+use serde_json::Value;
+use zip::ZipArchive;
+
+use super::pack::{AUDIT, EVIDENCE, PAGE, STATEMENT, sum};
+
+/// Bytes of one file of a pack, at most.
+const FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Verifies an export.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn export(input: impl BufRead, earlier: Earlier) -> std::io::Result<Report> {
+    let mut verifier = Verifier::knowing(earlier);
+    for line in input.split(b'\n') {
+        verifier.line(&String::from_utf8_lossy(&line?));
+    }
+    Ok(verifier.finish())
+}
+
+/// Verifies a pack of evidence: its statement, its files, and the audit log in it. What is wrong with the pack itself
+/// is said in words; a broken log, by its report.
+///
+/// # Errors
+/// What is wrong with the pack.
+pub fn pack(input: impl Read + Seek, earlier: Earlier) -> Result<Report, String> {
+    let mut archive =
+        ZipArchive::new(input).map_err(|error| format!("this is no pack of evidence: {error}"))?;
+    let statement: Value = serde_json::from_str(&file(&mut archive, STATEMENT)?)
+        .map_err(|error| format!("{STATEMENT} is no JSON: {error}"))?;
+    let key = statement::signer(EVIDENCE, &statement)
+        .ok_or_else(|| format!("the signature of {STATEMENT} is not right"))?;
+    if earlier.key.as_ref().is_some_and(|known| *known != key) {
+        return Err(format!("{STATEMENT} is signed with another key"));
+    }
+    let audit = file(&mut archive, AUDIT)?;
+    for (name, text) in [(AUDIT, &audit), (PAGE, &file(&mut archive, PAGE)?)] {
+        if statement["files"][name] != sum(text) {
+            return Err(format!("{name} is not the file that was signed"));
+        }
+    }
+    export(audit.as_bytes(), Earlier { key: Some(key), ..earlier }).map_err(|error| error.to_string())
+}
+
+fn file<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str) -> Result<String, String> {
+    let file = archive.by_name(name).map_err(|error| format!("{name}: {error}"))?;
+    let mut text = String::new();
+    let read = file.take(FILE_BYTES).read_to_string(&mut text);
+    read.map_err(|error| format!("{name}: {error}"))?;
+    Ok(text)
+}

@@ -8,6 +8,7 @@ use super::{
     id::{GroupId, UserId},
     offboarding::{Offboarding, Task},
     okta::{Link, OktaConnection, UsedToken},
+    policy::Policy,
     session::Session,
     token::{Admin, Token},
     user::User,
@@ -49,6 +50,8 @@ pub enum Change {
     Connector(Arc<Connector>),
     /// The offboarding is now so (also finished).
     Offboarding(Arc<Offboarding>),
+    /// The organization's own settings are now so.
+    Policy(Policy),
     /// The tool's part of an offboarding is now so (also finished).
     Task(Arc<Task>),
 }

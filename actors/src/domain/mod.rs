@@ -7,6 +7,7 @@ pub mod group;
 pub mod id;
 pub mod offboarding;
 pub mod okta;
+pub mod policy;
 pub mod role;
 pub mod session;
 pub mod step;

@@ -49,6 +49,8 @@ pub enum Status {
     NeedsAttention,
     /// Taken back before it was done.
     Cancelled,
+    /// Access has ended, and the tools wait for an admin's word.
+    Held,
 }
 
 impl Status {
@@ -60,6 +62,7 @@ impl Status {
             Self::Done => "done",
             Self::NeedsAttention => "needs_attention",
             Self::Cancelled => "cancelled",
+            Self::Held => "held",
         }
     }
 }

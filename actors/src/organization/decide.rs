@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     connectors, groups, logout,
     message::{Answer, Command, OrganizationError},
-    offboarding, okta, sessions,
+    offboarding, okta, policy, sessions,
     state::Snapshot,
     tokens, users,
 };
@@ -96,6 +96,8 @@ fn decide_alone(
         Command::Offboard { id, options } => offboarding::offboard(state, *id, options, caller, stamp),
         Command::BeginScheduled { id } => offboarding::begin_scheduled(state, *id, stamp),
         Command::CancelOffboarding { id } => offboarding::cancel(state, *id, stamp),
+        Command::Release { only } => offboarding::release(state, *only, stamp),
+        Command::SetPolicy { policy } => policy::set(state, *policy),
         Command::Retry { id, task, account } => {
             offboarding::retry(state, *id, *task, account.as_ref(), stamp)
         }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     decide::Decision,
     message::{Answer, OrganizationError, Verdict},
-    sessions,
+    offboarding, sessions,
     state::Snapshot,
     users,
 };
@@ -127,7 +127,9 @@ fn end_access(
 ) -> Result<Verdict, OrganizationError> {
     let person = Person::User(user.id);
     if !user.active {
-        return Ok(Verdict::Already); // (4)
+        // (4), but what the guard holds goes on: it never holds Okta's own word.
+        let is_let_go = offboarding::release_of(state, decision, user.id, stamp);
+        return Ok(if is_let_go { Verdict::Ended } else { Verdict::Already });
     }
     match effect {
         LogoutEffect::Deactivate => *decision = users::deactivate(user, stamp)?,

@@ -11,6 +11,7 @@ use crate::{
         connector::Connector,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
         okta::{OktaConnection, UsedToken},
+        policy::Policy,
         role::Role,
         session::{Ending, Person, Refusals, Session},
         step::Match,
@@ -194,6 +195,16 @@ pub enum Command {
         /// Which.
         id: OffboardingId,
     },
+    /// Lets the tools be told of what the guard against mass deactivation holds.
+    Release {
+        /// Only this one.
+        only: Option<OffboardingId>,
+    },
+    /// The organization's own settings.
+    SetPolicy {
+        /// All of them.
+        policy: Policy,
+    },
     /// Tries again at once what is waiting or needs attention.
     Retry {
         /// Of which offboarding.
@@ -231,6 +242,7 @@ impl Command {
                 | Self::TakeEvent { .. }
                 | Self::Offboard { .. }
                 | Self::BeginScheduled { .. }
+                | Self::Release { .. }
                 | Self::Report { .. }
                 | Self::RevokeToken { .. }
                 | Self::EndSession { .. }
@@ -274,6 +286,8 @@ pub enum Answer {
     Connector(ConnectorId),
     /// The offboarding is so now.
     Offboarding(OffboardingId),
+    /// So many were let go.
+    Released(usize),
 }
 
 /// An answer and the durable state it can be read from.

@@ -16,6 +16,7 @@ mod logout;
 pub mod message;
 mod offboarding;
 mod okta;
+mod policy;
 mod sessions;
 pub mod state;
 mod tokens;

@@ -8,156 +8,38 @@
 //! 5. An offboarding is done when no tool's part is left; when none goes on by itself, it needs attention.
 //! 6. Refused credentials pause the tool: its tasks wait, and nobody is locked out by trying on.
 //! 7. A day after it began, or was told to try again, a task is not tried by itself any more.
+//! 8. Where the organization guards against mass deactivation, those of SCIM beyond so many in a while are held: access
+//!    to Ceven ends as ever, and the tools are told when an admin lets it go on. What Okta's Universal Logout and the
+//!    console ask for is never held.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{
     connectors,
     decide::{Decision, not_found},
-    message::{Answer, Command, OffboardOptions, OrganizationError, Report},
-    sessions,
+    message::{Answer, OffboardOptions, OrganizationError, Report},
     state::Snapshot,
     users,
 };
 use crate::domain::{
     audit::Draft,
-    caller::{Authority, Caller, Stamp},
+    caller::{Caller, Stamp},
     change::Change,
     id::{OffboardingId, TaskId, UserId},
-    offboarding::{Cause, Offboarding, Status, Task, TaskState, verdict},
-    session::{Ending, Person},
+    offboarding::{Offboarding, Status, Task, TaskState, verdict},
     step::{Failure, Match, Step},
-    user::User,
 };
+
+mod begin;
+
+use begin::{asked_for, begin, close, fresh, numbered, unfinished};
+pub(super) use begin::{follow, release, release_of};
 
 type Decided = Result<Decision, OrganizationError>;
 
 /// (7)
 const GIVE_UP_MS: i64 = 24 * 3_600_000;
-
-/// What follows from who has access after a command (1) (2).
-pub(super) fn follow(
-    state: &Snapshot,
-    decision: &mut Decision,
-    command: &Command,
-    caller: &Caller,
-    stamp: Stamp,
-) {
-    let users = decision.changes.iter().filter_map(|change| match change {
-        Change::User(user) => Some(user.clone()),
-        _ => None,
-    });
-    for user in users.collect::<Vec<_>>() {
-        let had_access = state.user(user.id).is_some_and(|old| old.active);
-        match (had_access, user.active && !user.deleted) {
-            (true, false) => {
-                sessions::end_every(state, decision, Person::User(user.id), Ending::Deactivated, stamp); // (1)
-                let begun = match command {
-                    Command::BeginScheduled { id } => state.offboarding(*id),
-                    _ => None,
-                };
-                let nothing = OffboardOptions::default();
-                let options = match command {
-                    Command::Offboard { options, .. } => options,
-                    _ => &nothing,
-                };
-                let fresh = || fresh(&user, cause(command, caller), options, caller, stamp);
-                begin(state, decision, begun.map_or_else(fresh, |begun| (**begun).clone()), stamp);
-            }
-            (false, true) => cancel_of(state, decision, user.id, stamp), // (2)
-            _ => {}
-        }
-    }
-}
-
-fn cause(command: &Command, caller: &Caller) -> Cause {
-    match command {
-        Command::LogOut { .. } => Cause::UniversalLogout,
-        Command::TakeEvent { .. } => Cause::SecurityEvent,
-        Command::DeleteUser { .. } => Cause::ScimDelete,
-        Command::Offboard { .. } => asked_for(caller),
-        Command::BeginScheduled { .. } => Cause::Scheduled,
-        _ => Cause::ScimDeactivate,
-    }
-}
-
-fn asked_for(caller: &Caller) -> Cause {
-    match caller.authority {
-        Authority::Operator => Cause::CommandLine,
-        _ => Cause::Console,
-    }
-}
-
-fn fresh(user: &User, cause: Cause, options: &OffboardOptions, caller: &Caller, stamp: Stamp) -> Offboarding {
-    Offboarding {
-        id: OffboardingId(numbered(stamp, 1)),
-        user: user.id,
-        user_name: user.user_name.clone(),
-        cause,
-        reason: options.reason.clone(),
-        ticket: options.ticket.clone(),
-        asked_by: caller.actor.label.as_str().into(),
-        asked_ms: stamp.at_ms,
-        run_at_ms: options.run_at_ms.filter(|at_ms| *at_ms > stamp.at_ms),
-        begun_ms: None,
-        finished_ms: None,
-        status: Status::Scheduled,
-        tasks: 0,
-    }
-}
-
-/// Ids of what a command makes besides its main thing.
-fn numbered(stamp: Stamp, number: u128) -> Uuid {
-    Uuid::from_u128(stamp.new_id.as_u128().wrapping_add(number))
-}
-
-/// Begins an offboarding: a task for each connected tool. Other unfinished ones of the person are overtaken (3).
-fn begin(state: &Snapshot, decision: &mut Decision, offboarding: Offboarding, stamp: Stamp) {
-    let (id, user) = (offboarding.id, offboarding.user);
-    for other in unfinished(state, user).filter(|other| other.id != id) {
-        close(state, decision, other, stamp); // (3)
-    }
-    let tasks: Vec<_> = state
-        .connectors()
-        .enumerate()
-        .map(|(number, connector)| Task {
-            id: TaskId(numbered(stamp, 2 + number as u128)),
-            offboarding: id,
-            user,
-            connector: connector.id,
-            name: connector.name.clone(),
-            kind: connector.kind.clone(),
-            urgent: offboarding.cause.is_urgent(),
-            state: TaskState::Waiting,
-            attempt: 0,
-            not_before_ms: stamp.at_ms,
-            created_ms: stamp.at_ms,
-            trying_since_ms: stamp.at_ms,
-            finished_ms: None,
-            matched: None,
-            steps: Vec::new(),
-            tries: Vec::new(),
-            note: None,
-        })
-        .collect();
-    let is_done = tasks.is_empty();
-    let begun = Offboarding {
-        begun_ms: Some(stamp.at_ms),
-        finished_ms: is_done.then_some(stamp.at_ms),
-        status: if is_done { Status::Done } else { Status::Running }, // (5)
-        tasks: tasks.len() as u32,
-        ..offboarding
-    };
-    decision.drafts.push(draft("offboarding.start", &begun, Value::Null));
-    decision.changes.push(Change::Offboarding(Arc::new(begun)));
-    decision.changes.extend(tasks.into_iter().map(|task| Change::Task(Arc::new(task))));
-}
-
-fn unfinished(state: &Snapshot, user: UserId) -> impl Iterator<Item = &Arc<Offboarding>> {
-    state.offboardings().filter(move |one| one.user == user)
-}
 
 pub(super) fn offboard(
     state: &Snapshot,
@@ -168,7 +50,9 @@ pub(super) fn offboard(
 ) -> Decided {
     let user = state.user_even_deleted(id).ok_or_else(|| not_found("User", id))?;
     let offboarding = OffboardingId(numbered(stamp, 1));
-    if let Some(running) = unfinished(state, id).find(|one| one.status != Status::Scheduled) {
+    if let Some(running) =
+        unfinished(state, id).find(|one| !matches!(one.status, Status::Scheduled | Status::Held))
+    {
         let text = format!("{} is being offboarded already ({}).", user.user_name, running.id);
         return Err(OrganizationError::Conflict(text)); // (3)
     }
@@ -216,25 +100,6 @@ pub(super) fn cancel(state: &Snapshot, id: OffboardingId, stamp: Stamp) -> Decid
     let mut decision = Decision::nothing(Answer::Offboarding(id));
     close(state, &mut decision, offboarding, stamp);
     Ok(decision)
-}
-
-/// (2)
-fn cancel_of(state: &Snapshot, decision: &mut Decision, user: UserId, stamp: Stamp) {
-    for offboarding in unfinished(state, user) {
-        close(state, decision, offboarding, stamp);
-    }
-}
-
-/// Ends an offboarding before it is done.
-fn close(state: &Snapshot, decision: &mut Decision, old: &Arc<Offboarding>, stamp: Stamp) {
-    for task in state.tasks().filter(|task| task.offboarding == old.id) {
-        let cancelled =
-            Task { state: TaskState::Cancelled, finished_ms: Some(stamp.at_ms), ..(**task).clone() };
-        decision.changes.push(Change::Task(Arc::new(cancelled)));
-    }
-    let new = Offboarding { status: Status::Cancelled, finished_ms: Some(stamp.at_ms), ..(**old).clone() };
-    decision.drafts.push(draft("offboarding.cancel", &new, old.view()));
-    decision.changes.push(Change::Offboarding(Arc::new(new)));
 }
 
 pub(super) fn retry(

@@ -11,8 +11,9 @@ use crate::{
         connector::Connector,
         group::Group,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
-        offboarding::{Offboarding, Status, Task, TaskState},
+        offboarding::{Offboarding, Task, TaskState},
         okta::{Identity, OktaConnection},
+        policy::Policy,
         role::Role,
         session::{Person, Session},
         token::{Admin, Digest, Token},
@@ -55,6 +56,9 @@ pub struct Snapshot {
     /// Offboardings and tools' parts of them that are not finished.
     offboardings: OrdMap<OffboardingId, Arc<Offboarding>>,
     tasks: OrdMap<TaskId, Arc<Task>>,
+    policy: Policy,
+    /// When SCIM took someone's access away, of late.
+    exits: OrdSet<(i64, OffboardingId)>,
 }
 
 impl Snapshot {
@@ -80,6 +84,8 @@ impl Snapshot {
             connectors: OrdMap::new(),
             offboardings: OrdMap::new(),
             tasks: OrdMap::new(),
+            policy: Policy::default(),
+            exits: OrdSet::new(),
         }
     }
 
@@ -140,10 +146,8 @@ impl Snapshot {
                 true => drop(self.connectors.remove(&connector.id)),
                 false => drop(self.connectors.insert(connector.id, connector.clone())),
             },
-            Change::Offboarding(offboarding) => match offboarding.status {
-                Status::Done | Status::Cancelled => drop(self.offboardings.remove(&offboarding.id)),
-                _ => drop(self.offboardings.insert(offboarding.id, offboarding.clone())),
-            },
+            Change::Policy(policy) => self.policy = *policy,
+            Change::Offboarding(offboarding) => self.put_offboarding(offboarding),
             Change::Task(task) => match task.state {
                 TaskState::Waiting | TaskState::NeedsAttention => {
                     drop(self.tasks.insert(task.id, task.clone()));

@@ -61,6 +61,7 @@ fn status(status: Status) -> Markup {
         Status::Done => pill(Tone::Ok, "Done"),
         Status::NeedsAttention => pill(Tone::Bad, "Needs attention"),
         Status::Cancelled => pill(Tone::Plain, "Cancelled"),
+        Status::Held => pill(Tone::Warn, "Held"),
     }
 }
 

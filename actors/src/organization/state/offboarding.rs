@@ -5,8 +5,9 @@ use super::Snapshot;
 use crate::domain::{
     connector::Connector,
     id::{ConnectorId, OffboardingId, TaskId, UserId},
-    offboarding::{Offboarding, Task},
+    offboarding::{Cause, Offboarding, Status, Task},
     okta::{Identity, OktaConnection, UsedToken},
+    policy::{LONGEST_WINDOW_MS, Policy},
     user::User,
 };
 
@@ -69,5 +70,32 @@ impl Snapshot {
     /// Unfinished parts of offboardings, oldest first.
     pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
         self.tasks.values()
+    }
+
+    /// The organization's own settings.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// How often SCIM has taken access away after `since_ms`.
+    pub fn exits_since(&self, since_ms: i64) -> usize {
+        self.exits.iter().rev().take_while(|(at_ms, _)| *at_ms > since_ms).count()
+    }
+
+    /// One that is finished leaves only the time at which SCIM asked for it, for a while.
+    pub(super) fn put_offboarding(&mut self, one: &Arc<Offboarding>) {
+        if matches!(one.cause, Cause::ScimDeactivate | Cause::ScimDelete) {
+            self.exits.insert((one.asked_ms, one.id));
+            while let Some(oldest) = self.exits.get_min().copied() {
+                if oldest.0 > one.asked_ms - LONGEST_WINDOW_MS {
+                    break;
+                }
+                self.exits.remove(&oldest);
+            }
+        }
+        match one.status {
+            Status::Done | Status::Cancelled => drop(self.offboardings.remove(&one.id)),
+            _ => drop(self.offboardings.insert(one.id, one.clone())),
+        }
     }
 }

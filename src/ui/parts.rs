@@ -69,6 +69,11 @@ pub(super) fn copyable(id: &str, label: &str, value: &str) -> Markup {
     }
 }
 
+/// What may be wider than the screen and holds nothing that takes the focus: by keyboard it could not be moved sideways.
+pub(super) fn scroll(label: &str, content: Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (content) } }
+}
+
 /// Someone's sessions; `end` is where the form that ends one goes, its id behind it.
 pub(super) fn sessions<'s>(
     ask: &Ask<'_>,

@@ -16,7 +16,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok, page,
-        parts::{Tone, csrf, pill, time},
+        parts::{Tone, csrf, pill, scroll, time},
         see_other,
     },
 };
@@ -181,14 +181,14 @@ fn one_page(ask: &Ask<'_>, connector: &Connector, checks: Option<&[Step]>, error
 
 fn ladder(checks: &[Step]) -> Markup {
     html! {
-        section { h2 { "Result of the check" } div.scroll { table {
+        section { h2 { "Result of the check" } (scroll("Result of the check", html! { table {
             thead { tr { th scope="col" { "Check" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
             tbody { @for step in checks { tr {
                 th scope="row" { (step.name.replace('_', " ")) }
                 td { (outcome(&step.outcome)) }
                 td.wide { (explain(step)) }
             } } }
-        } } }
+        } })) }
     }
 }
 

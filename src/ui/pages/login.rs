@@ -169,9 +169,16 @@ fn refused(mode: Mode, failure: &Failure, org: &str, email: &str, next: &str) ->
 
 /// (3)
 fn to_okta(who: &str, next: &str) -> Markup {
-    let name = if who.contains('@') { "login_hint" } else { "org" };
+    let who = who.trim();
+    let (name, who) = match who {
+        address if address.contains('@') => ("login_hint", address.to_owned()),
+        issuer if issuer.contains("://") => ("iss", issuer.trim_end_matches('/').to_owned()),
+        // Slugs have no dot: this is a tenant without its scheme.
+        host if host.contains('.') => ("iss", format!("https://{}", host.trim_end_matches('/'))),
+        slug => ("org", slug.to_owned()),
+    };
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair(name, who).append_pair("next", safe(next));
+    query.append_pair(name, &who).append_pair("next", safe(next));
     let address = format!("/api/v1/sso/okta/oidc/start?{}", query.finish());
     layout::onward("Signing in", &address, html! { p { "On to Okta … " a href=(address) { "Continue" } } })
 }
@@ -192,7 +199,7 @@ fn form(mode: Mode, alert: Option<(&str, &str, bool)>, org: &str, email: &str, n
                 }
                 form method="get" action="/login" {
                     @if safe(next) != "/app" { input type="hidden" name="next" value=(safe(next)); }
-                    label { span { "Work email or organization" }
+                    label { span { "Work email, organization or Okta issuer" }
                         input name="okta" required maxlength="254" value=(org) autocomplete="username" autocapitalize="none" spellcheck="false" placeholder="you@company.com";
                     }
                     button.primary.wide type="submit" { "Sign in with Okta" }

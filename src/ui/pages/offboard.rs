@@ -16,7 +16,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok, page,
-        parts::{Tone, csrf, pill},
+        parts::{Tone, csrf, pill, scroll},
         see_other,
     },
 };
@@ -36,7 +36,7 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, tools: &[Preview], error: Option<&
     let main = html! {
         p.crumb { a href="/app/team" { "Team" } " / " a href={ "/app/team/" (user.id) } { (user.user_name) } }
         p.lead { "This is what will happen. The tools were asked just now; nothing has been changed." }
-        div.scroll { table {
+        (scroll("What will happen", html! { table {
             thead { tr { th scope="col" { "Where" } th scope="col" { "Account" } th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
             tbody {
                 tr { th scope="row" { "Ceven" } td { (user.user_name) } td { "deactivate" }
@@ -44,7 +44,7 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, tools: &[Preview], error: Option<&
                     td.wide { (sessions) @if sessions == 1 { " session ends" } @else { " sessions end" } } }
                 @for tool in tools { @for (number, step) in tool.steps.iter().enumerate() { (row(tool, number, step)) } }
             }
-        } }
+        } }))
         @if tools.is_empty() { p.muted { "No tools are connected: access to Ceven ends, and nothing else. " a href="/app/connectors" { "Connect a tool" } "." } }
         form.card method="post" action={ "/app/team/" (user.id) "/offboard" } {
             (csrf(ask))

@@ -16,7 +16,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok,
-        parts::{Tone, csrf, pill, time},
+        parts::{Tone, csrf, pill, scroll, time},
         see_other,
     },
 };
@@ -132,7 +132,7 @@ fn waterfall(one: &Offboarding, tasks: &[Task], now_ms: i64) -> Markup {
     let x = |at_ms: i64| LEFT + (at_ms.clamp(from, until) - from) * (WIDTH - LEFT - 10) / (until - from);
     let height = ROW * (tasks.len() as i64 + 1);
     html! {
-        div.scroll {
+        (scroll("Waterfall", html! {
             svg.waterfall viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label="Tries of each tool over time; the tables below say the same." {
                 text x=(LEFT) y="16" { "0" }
                 text x=(WIDTH - 10) y="16" text-anchor="end" { (took(until - from)) }
@@ -149,7 +149,7 @@ fn waterfall(one: &Offboarding, tasks: &[Task], now_ms: i64) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }
 
@@ -164,7 +164,7 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
             @if task.state.is_open() && task.not_before_ms > now_ms { " Next one in " (took(task.not_before_ms - now_ms)) "." }
             @if let Some(note) = &task.note { " Done by hand: " (note) }
         }
-        @if !task.steps.is_empty() { div.scroll { table {
+        @if !task.steps.is_empty() { (scroll(&task.name, html! { table {
             thead { tr { th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } th scope="col" { "Undo" } } }
             tbody { @for step in &task.steps { tr {
                 th scope="row" { (step.name.replace('_', " ")) }
@@ -172,7 +172,7 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
                 td.wide { (explain(step)) }
                 td.wide { (step.undo.as_deref().unwrap_or("–")) }
             } } }
-        } } }
+        } })) }
         @if is_admin && matches!(task.state, TaskState::Waiting | TaskState::NeedsAttention) {
             details { summary { "Settle this by hand" }
                 form.card method="post" action={ (address) "/retry" } {

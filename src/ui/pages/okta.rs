@@ -11,7 +11,7 @@ use crate::{
         layout::{Place, framed},
         ok, page,
         pages::sso::tabs,
-        parts::{Tone, csrf, pill, time},
+        parts::{Tone, csrf, pill, scroll, time},
         see_other,
     },
 };
@@ -85,15 +85,18 @@ fn requests(latest: &[ScimRequest]) -> Markup {
         return html! { div.empty { p { strong { "No requests yet." } }
         p { "In Okta, open a person under Directory → People, then More Actions → Clear User Sessions, with “Also include logout enabled apps”." } } };
     }
-    html! { div.scroll { table {
-        thead { tr { th scope="col" { "When" } th scope="col" { "Answer" } th scope="col" { "Why" } th scope="col" { "From" } } }
-        tbody { @for request in logout { tr {
-            td { (time(request.at_ms)) }
-            td { @if request.status < 300 { (pill(Tone::Ok, &request.status.to_string())) } @else { (pill(Tone::Bad, &request.status.to_string())) } }
-            td.wide { (request.detail.as_deref().unwrap_or("–")) }
-            td.mono { (request.ip) }
-        } } }
-    } } }
+    scroll(
+        "Universal Logout requests",
+        html! { table {
+            thead { tr { th scope="col" { "When" } th scope="col" { "Answer" } th scope="col" { "Why" } th scope="col" { "From" } } }
+            tbody { @for request in logout { tr {
+                td { (time(request.at_ms)) }
+                td { @if request.status < 300 { (pill(Tone::Ok, &request.status.to_string())) } @else { (pill(Tone::Bad, &request.status.to_string())) } }
+                td.wide { (request.detail.as_deref().unwrap_or("–")) }
+                td.mono { (request.ip) }
+            } } }
+        } },
+    )
 }
 
 pub(in crate::ui) async fn save(ask: &Ask<'_>) -> Answer {

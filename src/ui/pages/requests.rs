@@ -9,7 +9,7 @@ use crate::{
         layout::{Place, framed},
         ok,
         pages::sso::tabs,
-        parts::{Tone, ago, pill},
+        parts::{Tone, ago, pill, scroll},
     },
 };
 
@@ -26,13 +26,13 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
                 p { "Paste a token into Okta and click " strong { "Test API Credentials" } ": its calls appear here within a second or two." } }
         } @else {
             p.muted { "The latest " (latest.len()) " of the last days. Reads that are alike are counted by minute." }
-            div.scroll { table {
+            (scroll("Requests", html! { table {
                 thead { tr {
                     th scope="col" { "When" } th scope="col" { "Request" } th scope="col" { "Answer" }
                     th scope="col" { "Cause and remedy" } th scope="col" { "From" }
                 } }
                 tbody { @for row in &latest { (line(row, now_ms)) } }
-            } }
+            } }))
         }
     };
     ok(framed(ask, Place::Sso, "Single sign-on", html! {}, main))

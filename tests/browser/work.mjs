@@ -1,0 +1,145 @@
+// An admin's work, by keyboard and by mouse: a token, a role, the log, a tool, a leaver.
+import { join } from "node:path";
+
+import { check, must, until } from "./report.mjs";
+import { PEOPLE, person } from "./seed.mjs";
+import { ScimTool } from "./tools.mjs";
+
+/** Presses Tab until what has the focus fits; nothing else may be needed to get there. */
+async function tabTo(page, words) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    const here = await page.evaluate(() => {
+      const element = document.activeElement;
+      const outline = getComputedStyle(element).outlineStyle;
+      return { text: (element.labels?.[0]?.innerText ?? element.innerText ?? "").trim(), isSeen: outline !== "none" };
+    });
+    if (here.text.startsWith(words)) return must(here.isSeen, `the focus on ${words} cannot be seen`);
+  }
+  throw new Error(`the keyboard does not reach ${words}`);
+}
+
+async function token({ page, context }, { scim, ceven }) {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: ceven.url });
+  await page.goto("/app/sso/tokens");
+  await tabTo(page, "New Token");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "Label");
+  await page.keyboard.type("okta-preview");
+  await tabTo(page, "Generate");
+  await page.keyboard.press("Enter");
+  const shown = page.locator("code#token");
+  await shown.waitFor();
+  const raw = await shown.innerText();
+  must(/^cvn_[0-9A-Za-z]{60}$/.test(raw), `the token has ${raw.length} characters`);
+  await page.getByRole("button", { name: "Copy the token" }).click();
+  await page.getByRole("status").getByText("Copied").waitFor({ state: "attached" });
+  must((await page.evaluate(() => navigator.clipboard.readText())) === raw, "the clipboard holds the token");
+  must((await scim.send("GET", "Users?count=1", undefined, raw)).status === 200, "SCIM takes the token");
+  await page.getByRole("link", { name: "I have stored it" }).click();
+  await page.getByRole("rowheader", { name: "okta-preview" }).waitFor();
+  must(!(await page.content()).includes(raw), "the list does not show it");
+  await page.goBack().catch(() => null);
+  must(!(await page.content()).includes(raw), "nor does the browser's way back");
+}
+
+async function role({ page }, { ids }) {
+  const address = `/app/team/${ids[person("Hana").id]}`;
+  await page.goto("/app/team");
+  await page.keyboard.press("/");
+  await page.keyboard.type("hana");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "Hana Sato" }).click();
+  await page.getByRole("radio", { name: "Admin" }).check();
+  await page.getByRole("button", { name: "Save role" }).click();
+  await page.getByText("The role was changed.").waitFor();
+  await page.goto(address);
+  must(await page.getByRole("radio", { name: "Admin" }).isChecked(), "the role stays");
+}
+
+async function log({ page }, { ceven }) {
+  await page.goto("/app/audit");
+  await page.getByLabel("Action").fill("user.deactivate");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.waitForURL("**/app/audit?*action=user.deactivate*");
+  const actions = await page.locator("table.log tbody td:nth-child(3)").allInnerTexts();
+  must(actions.length > 0 && actions.every((action) => action === "user.deactivate"), actions.join());
+  const download = async (name) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export NDJSON" }).click()]);
+    await file.saveAs(join(ceven.folder, name));
+    return ceven.verb(["audit", "verify", join(ceven.folder, name)]);
+  };
+  const some = await download("some.ndjson");
+  must(some.ok && some.entries === actions.length, JSON.stringify(some));
+  await page.getByRole("link", { name: "Clear filters" }).click();
+  const whole = await download("whole.ndjson");
+  must(whole.ok && whole.first_seq === 1 && whole.entries === whole.last_seq, JSON.stringify(whole));
+}
+
+async function tool({ page }, { tools }) {
+  tools.Miro = await ScimTool.start(PEOPLE);
+  await page.goto("/app/connectors");
+  await page.getByRole("link", { name: "SCIM 2.0" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("Miro");
+  await page.getByLabel("SCIM address").fill(tools.Miro.settings.base_url);
+  await page.getByLabel("Token").fill(tools.Miro.token);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByText("The tool was connected.").waitFor();
+  must(!(await page.content()).includes(tools.Miro.token), "the secret is not shown again");
+  await page.getByRole("button", { name: "Run the check" }).click();
+  await page.getByRole("heading", { name: "Result of the check" }).waitFor();
+  const results = await page.locator("table tbody td:nth-child(2)").allInnerTexts();
+  must(results.length >= 3 && results.every((result) => /Done|Skipped/.test(result)), results.join());
+}
+
+async function leaver({ page }, { tools, ids, scim }) {
+  const maya = person("Maya");
+  tools.Miro.delayMs = 1_500;
+  await page.goto(`/app/team/${ids[maya.id]}`);
+  await page.getByRole("link", { name: "Offboard…" }).click();
+  await page.getByRole("rowheader", { name: "Miro" }).waitFor();
+  must(tools.Miro.writes === 0, "a preview changes nothing");
+  await page.getByLabel(/to confirm/).fill("someone.else@acme.example");
+  await page.getByRole("button", { name: "Offboard now" }).click();
+  await page.getByText("The user name does not match").waitFor();
+  must((await scim.send("GET", `Users/${ids[maya.id]}`)).body.active, "a wrong name changes nothing");
+  await page.getByLabel("Reason").fill("Left for another company");
+  await page.getByLabel(/to confirm/).fill(maya.userName);
+  await page.getByRole("button", { name: "Offboard now" }).click();
+  await page.waitForURL("**/app/offboardings/*");
+  await page.evaluate(() => (window.isTheSamePage = true));
+  must(!(await scim.send("GET", `Users/${ids[maya.id]}`)).body.active, "access ends with the answer");
+  const bars = await page.locator("svg.waterfall rect").count();
+  const state = (name) => page.locator(".heading", { has: page.getByRole("heading", { name, exact: true }) }).locator(".pill").innerText();
+  await until("Miro is done while the page is looked at", async () => (await state("Miro")).includes("Done"));
+  await until("the tool that refuses needs someone", async () => (await state("Legacy CRM")).includes("Needs attention"));
+  await until("the busy tool is done in the end", async () => (await state("Zendesk")).includes("Done"));
+  must((await page.locator("svg.waterfall rect").count()) > bars, "bars were added");
+  must(await page.evaluate(() => window.isTheSamePage), "without loading the page again");
+  must(tools.Miro.accounts.get(`t-${maya.id}`).active === false, "the account at the tool is off");
+  const part = page.locator("section", { has: page.getByRole("heading", { name: "Legacy CRM" }) }).last();
+  await part.getByText("Settle this by hand").click();
+  await part.getByLabel("How it was done").fill("Removed by its administrator, ticket CRM-88");
+  await part.getByRole("button", { name: "Mark as done by hand" }).click();
+  await page.getByText("Done by hand:").waitFor();
+  await until("the offboarding is done", async () => (await page.locator("dl .pill").first().innerText()).includes("Done"));
+}
+
+export async function work(world) {
+  const admin = await world.browsing.admin();
+  const steps = [
+    ["a token is minted by keyboard, shown once, copied, and opens SCIM", token],
+    ["a member is found with the keyboard and promoted", role],
+    ["the log is filtered, exported, and the file verifies", log],
+    ["a tool is connected and checked", tool],
+    ["someone is offboarded with their name typed; the waterfall moves by itself", leaver],
+  ];
+  for (const [name, run] of steps) {
+    await check(name, async () => {
+      await run(admin, world);
+      const all = admin.complaints.take();
+      must(all.length === 0, all.join("\n"));
+    });
+  }
+  await admin.context.close();
+}

@@ -1,10 +1,16 @@
-//! Offboardings that begin by themselves: tools' parts that wait, and those whose time has come.
+//! Offboardings that begin by themselves: tools' parts that wait, and those whose time has come. And those that do not:
+//! what the guard against mass deactivation holds.
 use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
-    domain::caller::{Actor, Authority, Caller},
-    organization::message::Command,
+    domain::{
+        caller::{Actor, Authority, Caller},
+        id::{OffboardingId, OrganizationId},
+        policy::Policy,
+    },
+    organization::message::{Answer, Command, OrganizationError},
 };
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -50,4 +56,41 @@ async fn look(app: &App) {
             tracing::warn!(%organization, offboarding = %id, %error, "a scheduled offboarding could not begin");
         }
     }
+}
+
+/// What was let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Released {
+    /// How many.
+    pub count: usize,
+    /// How many are held still.
+    pub left: usize,
+}
+
+/// Lets the tools be told of what is held: of one, or of all that is held now, as many units as that takes.
+///
+/// # Errors
+/// `NotFound` for one that is not held.
+pub async fn release(
+    app: &App,
+    organization: OrganizationId,
+    only: Option<OffboardingId>,
+    caller: &Caller,
+) -> Result<Released, OrganizationError> {
+    let held = app.fresh(organization).await?.held().count();
+    let mut count = 0;
+    loop {
+        let answered = app.execute(organization, Command::Release { only }, caller.clone()).await?;
+        let Answer::Released(released) = answered.answer else { return Err(OrganizationError::Unavailable) };
+        count += released;
+        // What comes to be held meanwhile has not been looked at by anybody.
+        if only.is_some() || released == 0 || count >= held {
+            return Ok(Released { count, left: answered.snapshot.held().count() });
+        }
+    }
+}
+
+/// An organization's own settings as the API shows them.
+pub fn policy_view(policy: Policy) -> Value {
+    json!({ "mass_deactivation_guard": policy.guard })
 }

@@ -13,6 +13,7 @@ mod m20261124_000008_okta;
 mod m20261124_000009_offboarding;
 mod m20261124_000010_sign_in;
 mod m20261124_000011_instance;
+mod m20261126_000012_policy;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000009_offboarding::Migration),
             Box::new(m20261124_000010_sign_in::Migration),
             Box::new(m20261124_000011_instance::Migration),
+            Box::new(m20261126_000012_policy::Migration),
         ]
     }
 }

@@ -1,10 +1,21 @@
-//! `org create`, `org list`.
-use ceven_actors::{domain::id::OrganizationId, ports::Profile};
+//! `org create`, `org list`, `org policy`, `org release`.
+use ceven_actors::{
+    domain::{
+        id::{OffboardingId, OrganizationId},
+        policy::{Guard, Policy},
+    },
+    organization::message::Command,
+    ports::Profile,
+};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Failure, Output, document, lines};
-use crate::app::App;
+use super::{Failure, Output, document, lines, organization};
+use crate::{
+    app::App,
+    offboardings::{policy_view, release},
+    tokens::duration_ms,
+};
 
 /// Verbs on organizations.
 #[derive(Debug, Subcommand)]
@@ -23,6 +34,39 @@ pub(super) enum Verb {
     },
     /// List organizations.
     List,
+    /// Show what an organization has decided for itself, or change it.
+    Policy {
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+        /// When SCIM deactivates more people than this within the window, the tools wait for an admin's word: 1 to
+        /// 10000, or off.
+        #[arg(long, value_name = "COUNT", value_parser = guard)]
+        guard: Option<GuardCount>,
+        /// The window, such as 10m or 1h: 1m to 24h.
+        #[arg(long, default_value = "1h", requires = "guard", value_parser = duration_ms)]
+        window: i64,
+    },
+    /// Let the tools be told of the people whom the guard against mass deactivation holds.
+    Release {
+        /// Slug of the organization.
+        #[arg(long)]
+        org: String,
+        /// Only of this offboarding.
+        #[arg(long, value_name = "ID")]
+        offboarding: Option<OffboardingId>,
+    },
+}
+
+/// How many deactivations go on by themselves; nothing when the guard is off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GuardCount(Option<u32>);
+
+fn guard(text: &str) -> Result<GuardCount, String> {
+    match text {
+        "off" => Ok(GuardCount(None)),
+        _ => text.parse().map(|count| GuardCount(Some(count))).map_err(|_| "must be a number, or off".into()),
+    }
 }
 
 pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
@@ -55,9 +99,39 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             );
             Ok(document(all.iter().map(view).collect(), text))
         }
+        Verb::Policy { org, guard, window } => {
+            let id = organization(app, &org).await?.id;
+            let mut policy = app.fresh(id).await?.policy();
+            if let Some(GuardCount(count)) = guard {
+                policy.guard = count.map(|count| bounded(count, window)).transpose()?;
+                app.execute(id, Command::SetPolicy { policy }, app.operator()).await?;
+            }
+            Ok(document(policy_view(policy), policy_text(policy)))
+        }
+        Verb::Release { org, offboarding } => {
+            let id = organization(app, &org).await?.id;
+            let released = release(app, id, offboarding, &app.operator()).await?;
+            let json = json!({ "released": released.count, "held": released.left });
+            Ok(document(json, format!("Released {}; {} are held still.", released.count, released.left)))
+        }
     }
 }
 
 fn view(profile: &Profile) -> Value {
     json!({ "id": profile.id, "slug": profile.slug, "name": profile.name, "domains": profile.domains })
+}
+
+fn bounded(count: u32, window_ms: i64) -> Result<Guard, Failure> {
+    let guard = u32::try_from(window_ms / 1_000).ok().and_then(|window_secs| Guard::new(count, window_secs));
+    guard.ok_or_else(|| Failure::Failed("the guard takes 1 to 10000 people and a window of 1m to 24h".into()))
+}
+
+fn policy_text(policy: Policy) -> String {
+    match policy.guard {
+        None => "The guard against mass deactivation is off.".into(),
+        Some(Guard { deactivations, window_secs }) => format!(
+            "After {deactivations} deactivations by SCIM within {} min, the tools wait for an admin's word.",
+            window_secs / 60
+        ),
+    }
 }

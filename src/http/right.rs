@@ -11,6 +11,7 @@ use ceven_actors::{
         id::{ConnectorId, OffboardingId, SessionId, TokenId, UserId},
         offboarding::{Offboarding, Task},
         okta::OktaConnection,
+        policy::Policy,
         role::Role,
         session::{Ending, Person},
         token::{Token, TokenKind},
@@ -26,6 +27,7 @@ use crate::{
     app::App,
     connectors,
     evidence::export,
+    offboardings::{self, Released},
     okta::{self, OktaError, OktaForm},
     people::{self, PeopleFilter, PeoplePage},
     store::scim_log::{ScimRequest, TokenUse},
@@ -263,6 +265,24 @@ impl Administering<'_> {
             Answer::Offboarding(id) => Ok(id),
             _ => Err(OrganizationError::Unavailable.into()),
         }
+    }
+
+    /// Decides for the organization.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn set_policy(&self, policy: Policy) -> Result<(), Failure> {
+        self.0.execute(Command::SetPolicy { policy }).await.map(drop)
+    }
+
+    /// Lets the tools be told of what the guard holds: of one, or of all.
+    ///
+    /// # Errors
+    /// 404 for one that is not held.
+    pub async fn release(&self, only: Option<OffboardingId>) -> Result<Released, Failure> {
+        let visit = self.0;
+        let caller = visit.who.caller(visit.ip, &visit.request_id);
+        Ok(offboardings::release(visit.app, visit.who.organization, only, &caller).await?)
     }
 
     async fn draw(

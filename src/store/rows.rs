@@ -10,6 +10,7 @@ use ceven_actors::{
         id::{AdminId, GroupId, OrganizationId, SessionId, TokenId, UserId},
         offboarding::{Offboarding, Task},
         okta::{Identity, Link, OktaConnection, UsedToken},
+        policy::Policy,
         session::{Person, Session},
         token::{Admin, Token},
         user::User,
@@ -94,6 +95,20 @@ pub(super) fn group_row(organization: OrganizationId, group: &Group, seq: i64) -
 
 pub(super) fn membership(row: &entity::membership::Model) -> Change {
     Change::Membership { group: GroupId(row.group_id), user: UserId(row.user_id), present: row.present }
+}
+
+pub(super) fn membership_row(
+    organization: OrganizationId,
+    (group, user, present): (GroupId, UserId, bool),
+    seq: i64,
+) -> entity::membership::Model {
+    entity::membership::Model {
+        org_id: organization.0,
+        group_id: group.0,
+        user_id: user.0,
+        present,
+        changed_seq: seq,
+    }
 }
 
 pub(super) fn token(row: entity::token::Model) -> Result<Change, StoreError> {
@@ -241,6 +256,28 @@ pub(super) fn identity_row(organization: OrganizationId, link: &Link, seq: i64) 
 pub(super) fn used_token(row: &entity::used_token::Model) -> Result<Change, StoreError> {
     let key = row.key.as_slice().try_into().map_err(|_| corrupt("used_token", row.org_id))?;
     Ok(Change::Used(UsedToken { key, until_ms: row.until_ms, used_ms: row.used_ms }))
+}
+
+pub(super) fn used_token_row(
+    organization: OrganizationId,
+    used: &UsedToken,
+    seq: i64,
+) -> entity::used_token::Model {
+    entity::used_token::Model {
+        org_id: organization.0,
+        key: used.key.to_vec(),
+        until_ms: used.until_ms,
+        used_ms: used.used_ms,
+        changed_seq: seq,
+    }
+}
+
+pub(super) fn policy(row: &entity::policy::Model) -> Result<Change, StoreError> {
+    record(&row.data, "policy", row.org_id).map(Change::Policy)
+}
+
+pub(super) fn policy_row(organization: OrganizationId, policy: Policy, seq: i64) -> entity::policy::Model {
+    entity::policy::Model { org_id: organization.0, data: json(&policy), changed_seq: seq }
 }
 
 pub(super) fn connector(row: &entity::connector::Model) -> Result<Change, StoreError> {

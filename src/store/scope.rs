@@ -2,10 +2,12 @@
 use std::sync::Arc;
 
 use ceven_actors::{
-    domain::{change::Change, id::OrganizationId},
+    domain::{change::Change, id::OrganizationId, policy::LONGEST_WINDOW_MS},
     ports::StoreError,
 };
-use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait, QueryFilter as _, Select};
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait, QueryFilter as _, QuerySelect as _, Select,
+};
 
 use super::{entity, rows, unread};
 
@@ -46,8 +48,9 @@ scoped!(
     identity by ChangedSeq,
     used_token by ChangedSeq,
     connector by ChangedSeq while entity::connector::Column::Removed.eq(false),
-    offboarding by ChangedSeq while entity::offboarding::Column::Status.is_in(["scheduled", "running", "needs_attention"]),
+    offboarding by ChangedSeq while entity::offboarding::Column::Status.is_in(["scheduled", "running", "needs_attention", "held"]),
     task by ChangedSeq while entity::task::Column::State.is_in(["waiting", "needs_attention"]),
+    policy by ChangedSeq,
     head by Seq,
     audit by Seq,
 );
@@ -84,8 +87,39 @@ impl Scope<'_> {
         for row in self.all::<entity::offboarding::Entity>().await? {
             changes.push(Change::Offboarding(Arc::new(rows::offboarding(&row)?)));
         }
+        self.read_exits(changes).await?;
+        for row in self.all::<entity::policy::Entity>().await? {
+            changes.push(rows::policy(&row)?);
+        }
         for row in self.all::<entity::task::Entity>().await? {
             changes.push(Change::Task(Arc::new(rows::task(&row)?)));
+        }
+        Ok(())
+    }
+
+    /// Offboardings that are finished, as far back from the latest one as a guard may look: what has changed brings
+    /// them anyway, what stands does not.
+    async fn read_exits(&self, changes: &mut Vec<Change>) -> Result<(), StoreError> {
+        use entity::offboarding::{Column, Entity};
+        if self.since.is_some() {
+            return Ok(());
+        }
+        let latest: Option<Option<i64>> = in_organization::<Entity>(self.organization)
+            .select_only()
+            .column_as(Column::AskedMs.max(), "latest")
+            .into_tuple()
+            .one(self.transaction)
+            .await
+            .map_err(unread)?;
+        let Some(latest_ms) = latest.flatten() else { return Ok(()) };
+        let finished = in_organization::<Entity>(self.organization)
+            .filter(Column::AskedMs.gt(latest_ms - LONGEST_WINDOW_MS))
+            .filter(Column::Status.is_in(["done", "cancelled"]))
+            .all(self.transaction)
+            .await
+            .map_err(unread)?;
+        for row in &finished {
+            changes.push(Change::Offboarding(Arc::new(rows::offboarding(row)?)));
         }
         Ok(())
     }

@@ -173,6 +173,7 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("GET", ["app", "team", id, "offboard"]) => offboard::show(ask, id).await,
         ("POST", ["app", "team", id, "offboard"]) => offboard::begin(ask, id).await,
         ("GET", ["app", "offboardings"]) => offboarding::list(ask).await,
+        ("POST", ["app", "offboardings", "release"]) => offboarding::release(ask).await,
         ("GET", ["app", "offboardings", id]) => offboarding::show(ask, id).await,
         ("POST", ["app", "offboardings", id, action @ ("retry" | "done" | "cancel")]) => {
             offboarding::act(ask, id, action).await
@@ -191,6 +192,7 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("POST", ["app", "audit", "verify"]) => audit::verify(ask).await,
         ("GET", ["app", "audit", seq]) => audit_entry::show(ask, seq).await,
         ("GET", ["app", "settings"]) => settings::show(ask),
+        ("POST", ["app", "settings", "guard"]) => settings::set_guard(ask).await,
         ("POST", ["app", "settings", "sessions", id]) => settings::end_session(ask, id).await,
         ("GET" | "POST", _) => Err(Failure::Nowhere),
         _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),

@@ -16,6 +16,8 @@ use crate::{
     support::{Scim, Server},
 };
 
+mod guard;
+
 /// How a receiver answers.
 #[derive(Debug, Clone, Copy)]
 enum Say {

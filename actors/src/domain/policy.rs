@@ -22,6 +22,9 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// Its bounds as a sentence for whoever went beyond them.
+    pub const BOUNDS: &str = "The guard needs deactivations, a whole number from 1 to 10000, and window_secs, one from 60 to 86400.";
+
     /// A guard within its bounds.
     pub fn new(deactivations: u32, window_secs: u32) -> Option<Self> {
         let is_sound = (1..=10_000).contains(&deactivations) && (60..=86_400).contains(&window_secs);

@@ -15,6 +15,7 @@ mod evidence;
 mod offboardings;
 mod okta;
 mod sessions;
+mod settings;
 mod tokens;
 mod users;
 
@@ -92,12 +93,15 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("POST", ["connectors", id, "check"]) => connectors::check(&call, id).await,
         ("POST", ["users", id, "offboard"]) => offboardings::offboard(call, id).await,
         ("GET", ["offboardings"]) => offboardings::list(&call).await,
+        ("POST", ["offboardings", "release"]) => offboardings::release(call).await,
         ("GET", ["offboardings", id]) => offboardings::get(&call, id).await,
         ("GET", ["offboardings", id, "events"]) => events::follow(&call, id).await,
         ("GET", ["offboardings", id, "evidence"]) => evidence::download(&call, id).await,
         ("POST", ["offboardings", id, "retry"]) => offboardings::retry(call, id).await,
         ("POST", ["offboardings", id, "done"]) => offboardings::mark_done(call, id).await,
         ("POST", ["offboardings", id, "cancel"]) => offboardings::cancel(&call, id).await,
+        ("GET", ["settings"]) => settings::get(&call).await,
+        ("PUT", ["settings"]) => settings::set(call).await,
         (_, known) => Err(unmatched(known)),
     }
 }
@@ -111,6 +115,8 @@ fn unmatched(segments: &[&str]) -> Failure {
         ["sso", "scim-tokens"] | ["connectors"] => "GET, HEAD, POST",
         ["sso", "okta"] | ["connectors", _] => "GET, HEAD, PUT, DELETE",
         ["connectors", _, "check"] | ["users", _, "offboard"] => "POST",
+        ["offboardings", "release"] => "POST",
+        ["settings"] => "GET, HEAD, PUT",
         ["offboardings"] | ["offboardings", _] | ["offboardings", _, "events" | "evidence"] => "GET, HEAD",
         ["offboardings", _, "retry" | "done" | "cancel"] => "POST",
         ["users", _, "role"] => "POST, PUT, PATCH",

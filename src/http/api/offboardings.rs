@@ -108,6 +108,16 @@ pub(super) async fn retry(mut call: Call<'_>, id: &str) -> Answer {
     Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": id })))
 }
 
+pub(super) async fn release(mut call: Call<'_>) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let body = call.object().await?;
+    let only = text(&body, "offboarding")?;
+    let only = only.map(|id| id.parse().map_err(|_| missing("Offboarding", id))).transpose()?;
+    let released = admin.release(only).await?;
+    Ok(reply::json(StatusCode::ACCEPTED, &json!({ "released": released.count, "held": released.left })))
+}
+
 fn task_of(body: &Map<String, Value>) -> Result<Option<TaskId>, Failure> {
     let task = text(body, "task")?;
     task.map(|id| id.parse().map_err(|_| missing("Task", id))).transpose()

@@ -11,6 +11,7 @@ pub mod membership;
 pub mod offboarding;
 pub mod okta_connection;
 pub mod organization;
+pub mod policy;
 pub mod scim_request;
 pub mod session;
 pub mod sign_in_attempt;

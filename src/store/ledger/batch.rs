@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::Failure;
 use crate::store::{
     entity::{
-        admin, audit, connector, group, head, identity, membership, offboarding, okta_connection, session,
-        task, token, used_token, user,
+        admin, audit, connector, group, head, identity, membership, offboarding, okta_connection, policy,
+        session, task, token, used_token, user,
     },
     rows,
 };
@@ -40,6 +40,7 @@ pub(super) struct Batch {
     connectors: BTreeMap<Uuid, connector::Model>,
     offboardings: BTreeMap<Uuid, offboarding::Model>,
     tasks: BTreeMap<Uuid, task::Model>,
+    policies: BTreeMap<Uuid, policy::Model>,
     groups_deleted: Vec<(OrganizationId, Uuid, i64)>,
     entries: Vec<audit::Model>,
 }
@@ -54,6 +55,11 @@ macro_rules! upsert {
     }};
 }
 
+/// The row as it is last.
+fn put<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) {
+    rows.insert(key, row);
+}
+
 impl Batch {
     pub(super) fn add(&mut self, unit: &Unit) {
         let (organization, seq) = (unit.organization, unit.after.seq as i64);
@@ -64,71 +70,51 @@ impl Batch {
 
     fn add_change(&mut self, organization: OrganizationId, seq: i64, change: &Change) {
         match change {
-            Change::User(user) => {
-                self.users.insert(user.id.0, rows::user_row(organization, user, seq));
-            }
+            Change::User(user) => put(&mut self.users, user.id.0, rows::user_row(organization, user, seq)),
             Change::Group(group) => {
-                self.groups.insert(group.id.0, rows::group_row(organization, group, seq));
+                put(&mut self.groups, group.id.0, rows::group_row(organization, group, seq));
             }
             Change::GroupDeleted(id) => {
                 self.memberships.retain(|(group, _), _| *group != id.0);
                 self.groups_deleted.push((organization, id.0, seq));
             }
             Change::Membership { group, user, present } => {
-                let row = membership::Model {
-                    org_id: organization.0,
-                    group_id: group.0,
-                    user_id: user.0,
-                    present: *present,
-                    changed_seq: seq,
-                };
-                self.memberships.insert((group.0, user.0), row);
+                let row = rows::membership_row(organization, (*group, *user, *present), seq);
+                put(&mut self.memberships, (group.0, user.0), row);
             }
             Change::Token(token) => {
-                self.tokens.insert(token.id.0, rows::token_row(organization, token, seq));
+                put(&mut self.tokens, token.id.0, rows::token_row(organization, token, seq));
             }
             Change::Admin(admin) => {
-                self.admins.insert(admin.id.0, rows::admin_row(organization, admin, seq));
+                put(&mut self.admins, admin.id.0, rows::admin_row(organization, admin, seq));
             }
             Change::Session(session) => {
-                self.sessions.insert(session.id.0, rows::session_row(organization, session, seq));
+                put(&mut self.sessions, session.id.0, rows::session_row(organization, session, seq));
             }
-            _ => self.add_offboarding(organization, seq, change),
-        }
-    }
-
-    fn add_offboarding(&mut self, organization: OrganizationId, seq: i64, change: &Change) {
-        match change {
             Change::Okta(okta) => {
-                self.okta.insert(organization.0, rows::okta_row(organization, Some(okta), seq));
+                put(&mut self.okta, organization.0, rows::okta_row(organization, Some(okta), seq));
             }
             Change::OktaRemoved => {
-                self.okta.insert(organization.0, rows::okta_row(organization, None, seq));
+                put(&mut self.okta, organization.0, rows::okta_row(organization, None, seq));
             }
             Change::Link(link) => {
                 let row = rows::identity_row(organization, link, seq);
-                self.identities.insert((row.org_id, row.issuer.clone(), row.subject.clone()), row);
+                put(&mut self.identities, (row.org_id, row.issuer.clone(), row.subject.clone()), row);
             }
             Change::Used(used) => {
-                let row = used_token::Model {
-                    org_id: organization.0,
-                    key: used.key.to_vec(),
-                    until_ms: used.until_ms,
-                    used_ms: used.used_ms,
-                    changed_seq: seq,
-                };
-                self.used_tokens.insert((row.org_id, row.key.clone()), row);
+                let row = rows::used_token_row(organization, used, seq);
+                put(&mut self.used_tokens, (row.org_id, row.key.clone()), row);
             }
-            Change::Connector(connector) => {
-                self.connectors.insert(connector.id.0, rows::connector_row(organization, connector, seq));
+            Change::Connector(one) => {
+                put(&mut self.connectors, one.id.0, rows::connector_row(organization, one, seq));
             }
             Change::Offboarding(one) => {
-                self.offboardings.insert(one.id.0, rows::offboarding_row(organization, one, seq));
+                put(&mut self.offboardings, one.id.0, rows::offboarding_row(organization, one, seq));
             }
-            Change::Task(task) => {
-                self.tasks.insert(task.id.0, rows::task_row(organization, task, seq));
+            Change::Task(task) => put(&mut self.tasks, task.id.0, rows::task_row(organization, task, seq)),
+            Change::Policy(policy) => {
+                put(&mut self.policies, organization.0, rows::policy_row(organization, *policy, seq));
             }
-            _ => {}
         }
     }
 
@@ -144,6 +130,7 @@ impl Batch {
         upsert!(transaction, self.connectors.into_values(), connector by Id);
         upsert!(transaction, self.offboardings.into_values(), offboarding by Id);
         upsert!(transaction, self.tasks.into_values(), task by Id);
+        upsert!(transaction, self.policies.into_values(), policy by OrgId);
         // No second row for a token that was used: the unit that claims it again must fail.
         insert::<used_token::ActiveModel>(transaction, self.used_tokens.into_values(), None).await?;
         for (organization, id, seq) in self.groups_deleted {

@@ -5,7 +5,7 @@ use ceven_actors::{
 };
 use maud::{Markup, html};
 
-use super::audit::rows;
+use super::{audit::rows, offboarding::held_notice};
 use crate::{
     http::reply::Failure,
     store::audit_log::AuditFilter,
@@ -95,12 +95,13 @@ fn needs_you(ask: &Ask<'_>) -> Markup {
         token.is_live(now_ms) && token.expires_ms.is_some_and(|expires| expires < now_ms + SOON_MS)
     });
     let ending: Vec<_> = ending.collect();
-    if ending.is_empty() {
+    if ending.is_empty() && ask.visit.who.snapshot.held().next().is_none() {
         return html! {};
     }
     html! {
         section {
             h2 { "Needs you" }
+            (held_notice(ask, html! { a.button href="/app/offboardings" { "Look at them" } }))
             @for token in ending {
                 div.notice.warn {
                     span.glyph aria-hidden="true" { "▲" }

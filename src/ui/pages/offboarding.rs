@@ -26,6 +26,7 @@ const LISTED: u64 = 100;
 pub(in crate::ui) async fn list(ask: &Ask<'_>) -> Answer {
     let all = ask.visit.seeing()?.offboardings(None, LISTED).await?;
     let main = html! {
+        (held(ask))
         @if all.is_empty() {
             div.empty { p { strong { "Nobody has been offboarded." } }
                 p { "Someone appears here when Okta deactivates or signs them out everywhere, or when an admin offboards them under " a href="/app/team" { "Team" } "." } }
@@ -87,7 +88,7 @@ fn took(ms: i64) -> String {
 pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
     let (one, tasks) = ask.visit.seeing()?.offboarding(id).await?;
     let is_admin = ask.visit.administering().is_ok();
-    let is_open = matches!(one.status, Status::Scheduled | Status::Running | Status::NeedsAttention);
+    let is_open = !matches!(one.status, Status::Done | Status::Cancelled);
     let main = html! {
         p.crumb { a href="/app/offboardings" { "Offboardings" } }
         div id="live" data-live=[(one.status == Status::Running).then(|| format!("/api/v1/offboardings/{}/events", one.id))] {
@@ -101,6 +102,9 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
                 @if let Some(ticket) = &one.ticket { dt { "Ticket" } dd { (ticket) } }
                 @if let (Some(begun), Some(finished)) = (one.begun_ms, one.finished_ms) { dt { "Took" } dd { (took(finished - begun)) } }
             } }
+            @if one.status == Status::Held {
+                div.notice.warn { span.glyph aria-hidden="true" { "▲" } p { strong { "The tools wait for an admin's word. " } "Access to Ceven has ended. SCIM deactivated so many people at that time that the guard against mass deactivation holds the rest." } }
+            }
             @if !tasks.is_empty() {
                 section { h2 { "Waterfall" } (waterfall(&one, &tasks, ask.visit.app.clock.now_ms())) }
                 @for task in &tasks { (part(ask, task, is_admin)) }
@@ -111,6 +115,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
         }
         @if is_admin && is_open {
             div.buttons {
+                @if one.status == Status::Held { (release_form(ask, Some(&one), "Tell the tools now")) }
                 @if !tasks.is_empty() { form method="post" action={ "/app/offboardings/" (one.id) "/retry" } { (csrf(ask)) button type="submit" { "Try everything again now" } } }
                 form method="post" action={ "/app/offboardings/" (one.id) "/cancel" } { (csrf(ask)) button.danger type="submit" { "Cancel what is left" } }
             }
@@ -188,6 +193,70 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
             }
         }
     } }
+}
+
+/// Held people that a page names.
+const HELD: usize = 50;
+
+/// What waits for an admin's word, with the words to give; nothing for whoever may not give them.
+fn held(ask: &Ask<'_>) -> Markup {
+    let snapshot = &ask.visit.who.snapshot;
+    let count = snapshot.held().count();
+    if count == 0 || ask.visit.administering().is_err() {
+        return html! {};
+    }
+    html! { section {
+        (held_notice(ask, release_form(ask, None, &if count == 1 { "Let it go on".to_owned() } else { format!("Let all {count} go on") })))
+        div.scroll { table {
+            thead { tr { th scope="col" { "Held" } th scope="col" { "By" } th scope="col" { "Way" } th scope="col" { "Asked" } th scope="col" { span.hidden { "Actions" } } } }
+            tbody { @for one in snapshot.held().take(HELD) { tr {
+                th scope="row" { a href={ "/app/offboardings/" (one.id) } { (one.user_name) } }
+                td { (one.asked_by) }
+                td { (way(one)) }
+                td { (time(one.asked_ms)) }
+                td.actions { (release_form(ask, Some(one), "Let go on")) }
+            } } }
+        } }
+        @if count > HELD { p.meta { "And " (count - HELD) " more." } }
+    } }
+}
+
+/// How many people's tools wait, and why. `action` is what to do about it.
+pub(in crate::ui) fn held_notice(ask: &Ask<'_>, action: Markup) -> Markup {
+    let snapshot = &ask.visit.who.snapshot;
+    let count = snapshot.held().count();
+    if count == 0 {
+        return html! {};
+    }
+    html! { div.notice.warn {
+        span.glyph aria-hidden="true" { "▲" }
+        div {
+            strong { @if count == 1 { "1 person's tools wait for your word" } @else { (count) " people's tools wait for your word" } }
+            p { "SCIM deactivated so many people in a short time that the guard stepped in. Their access to Ceven has ended; the connected tools have not been told. Someone whom Okta activates again is left alone." }
+        }
+        (action)
+    } }
+}
+
+fn release_form(ask: &Ask<'_>, one: Option<&Offboarding>, words: &str) -> Markup {
+    html! { form method="post" action="/app/offboardings/release" {
+        (csrf(ask))
+        @if let Some(one) = one { input type="hidden" name="offboarding" value=(one.id); }
+        button.small[one.is_some()] type="submit" { (words) }
+    } }
+}
+
+pub(in crate::ui) async fn release(ask: &Ask<'_>) -> Answer {
+    let right = ask.visit.administering()?;
+    let only = match ask.form.get("offboarding") {
+        "" => None,
+        id => Some(id.parse().map_err(|_| missing("Offboarding", id))?),
+    };
+    right.release(only).await?;
+    Ok(match only {
+        Some(id) => see_other(&format!("/app/offboardings/{id}?done=released")),
+        None => see_other("/app/offboardings?done=released"),
+    })
 }
 
 pub(in crate::ui) async fn act(ask: &Ask<'_>, id: &str, action: &str) -> Answer {

@@ -1,19 +1,32 @@
-//! `/app/settings`: the organization, and one's own sessions.
-use ceven_actors::domain::{role::Role, session::Ending};
-use maud::html;
+//! `/app/settings`: the organization, what it has decided for itself, and one's own sessions.
+use ceven_actors::domain::{
+    policy::{Guard, Policy},
+    role::Role,
+    session::Ending,
+};
+use http::StatusCode;
+use maud::{Markup, html};
 
 use crate::{
     http::right::missing,
     ui::{
         Answer, Ask,
         layout::{Place, framed},
-        ok,
-        parts::{copyable, sessions},
+        ok, page,
+        parts::{Tone, copyable, csrf, pill, sessions},
         see_other,
     },
 };
 
+/// Windows that the form offers, in seconds.
+const WINDOWS: [(u32, &str); 5] =
+    [(600, "10 minutes"), (3_600, "1 hour"), (14_400, "4 hours"), (43_200, "12 hours"), (86_400, "24 hours")];
+
 pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
+    ok(settings_page(ask, None))
+}
+
+fn settings_page(ask: &Ask<'_>, error: Option<&str>) -> Markup {
     let who = &ask.visit.who;
     let profile = who.snapshot.profile();
     let limits = &ask.visit.app.settings.session;
@@ -41,12 +54,62 @@ pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
                 p.muted { "These are set in the server's configuration." }
             }
         }
+        @if who.role == Role::Admin { (guard_form(ask, error)) }
         section {
             h2 { "Your sessions" }
             (sessions(ask, who.snapshot.sessions_of(who.session.person), Some("/app/settings/sessions")))
         }
     };
-    ok(framed(ask, Place::Settings, "Settings", html! {}, main))
+    framed(ask, Place::Settings, "Settings", html! {}, main)
+}
+
+fn guard_form(ask: &Ask<'_>, error: Option<&str>) -> Markup {
+    let guard = ask.visit.who.snapshot.policy().guard;
+    let (count, chosen_secs) = guard.map_or((50, 3_600), |guard| (guard.deactivations, guard.window_secs));
+    let typed = ask.form.get("deactivations");
+    let count = if typed.is_empty() { count.to_string() } else { typed.to_owned() };
+    let other = (!WINDOWS.iter().any(|(secs, _)| *secs == chosen_secs)).then_some(chosen_secs);
+    html! {
+        form.card method="post" action="/app/settings/guard" {
+            (csrf(ask))
+            div.heading { h2 { "Guard against mass deactivation" }
+                @if guard.is_some() { (pill(Tone::Ok, "On")) } @else { (pill(Tone::Plain, "Off")) } }
+            p { "When a wrong rule in Okta deactivates half of the company, everyone's access to Ceven ends as asked, but the connected tools are not told before an admin has had a look. Universal Logout and offboardings from the console are never held." }
+            @if let Some(error) = error { p.error role="alert" { (error) } }
+            label { span { "Deactivations by SCIM that go on by themselves" }
+                input name="deactivations" type="number" min="1" max="10000" required value=(count); }
+            label { span { "Within" } select name="window_secs" {
+                @if let Some(secs) = other { option value=(secs) selected { (secs / 60) " minutes" } }
+                @for (secs, words) in WINDOWS { option value=(secs) selected[secs == chosen_secs] { (words) } }
+            } }
+            div.buttons {
+                button.primary type="submit" name="guard" value="on" { @if guard.is_some() { "Save" } @else { "Switch on" } }
+                @if guard.is_some() { button type="submit" name="guard" value="off" formnovalidate { "Switch off" } }
+            }
+        }
+    }
+}
+
+pub(in crate::ui) async fn set_guard(ask: &Ask<'_>) -> Answer {
+    let right = ask.visit.administering()?;
+    let read = || {
+        Guard::new(
+            ask.form.get("deactivations").trim().parse().ok()?,
+            ask.form.get("window_secs").parse().ok()?,
+        )
+    };
+    let guard = match ask.form.get("guard") {
+        "off" => None,
+        _ => match read() {
+            Some(guard) => Some(guard),
+            None => {
+                let error = "Give a number of people from 1 to 10000, and one of the windows.";
+                return Ok(page(StatusCode::BAD_REQUEST, settings_page(ask, Some(error))));
+            }
+        },
+    };
+    right.set_policy(Policy { guard }).await?;
+    Ok(see_other("/app/settings?done=saved"))
 }
 
 fn minutes(ms: i64) -> String {

@@ -137,6 +137,37 @@ async fn two_nodes_on_one_database_obey_a_token_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_guard_holds_goes_on_at_oktas_word() {
+    use ceven_actors::{
+        domain::policy::{Guard, Policy},
+        organization::message::Command,
+    };
+    let (node, tenant, acme) = connected().await;
+    let run = async |command| node.app.execute(acme, command, node.app.operator()).await.unwrap().snapshot;
+    let hook = json!({ "url": "http://127.0.0.1:9/hook", "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" });
+    let hook = hook.as_object().unwrap().clone();
+    let connector = ceven::connectors::record(&node.app, acme, None, ("webhook", "hook"), hook).unwrap();
+    run(Command::SetConnector { connector: connector.into() }).await;
+    run(Command::SetPolicy { policy: Policy { guard: Guard::new(1, 3_600) } }).await;
+    let mut eva = String::new();
+    for name in ["ada@acme.example", "eva@acme.example"] {
+        eva = node.user(acme, json!({ "userName": name })).await;
+        let attributes = json!({ "userName": name, "active": false }).as_object().unwrap().clone();
+        let id = eva.parse().unwrap();
+        run(Command::ReplaceUser { id, attributes, mentions_roles: false }).await;
+    }
+    let held = node.app.fresh(acme).await.unwrap().held().map(|one| one.user.to_string()).collect::<Vec<_>>();
+    assert_eq!(held, [eva.clone()]);
+    for jti in ["one", "two"] {
+        assert_eq!(node.send(&token(&node, &tenant, jti), &email("eva@acme.example")).await, 204);
+        let snapshot = node.app.fresh(acme).await.unwrap();
+        assert_eq!(snapshot.held().count(), 0);
+        let told = snapshot.tasks().filter(|task| task.user.to_string() == eva).collect::<Vec<_>>();
+        assert_eq!((told.len(), told[0].urgent), (1, true), "once, ahead of the queue");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_only_switched_off_and_sharing_a_tenant() {
     let (node, tenant, acme) = connected().await;
     let globex = node.organization("globex").await;

@@ -103,6 +103,16 @@ impl Server {
         server
     }
 
+    /// Another node on the same database.
+    pub async fn beside(&self) -> Self {
+        let (port, admin_port) = (free_port(), free_port());
+        let (folder, database_url) = (tempfile::tempdir().unwrap(), self.database_url.clone());
+        let settings = self.settings.clone();
+        let mut other = Self { folder, database_url, port, admin_port, child: None, settings };
+        other.boot().await;
+        other
+    }
+
     /// Starts again with other settings.
     pub async fn restart_with(&mut self, settings: &[(&str, &str)]) {
         self.kill();

@@ -198,9 +198,8 @@ pub(in crate::organization) fn release(
     only: Option<OffboardingId>,
     stamp: Stamp,
 ) -> Decided {
-    let is_meant =
-        |one: &&Arc<Offboarding>| one.status == Status::Held && only.is_none_or(|only| one.id == only);
-    let held: Vec<_> = state.offboardings().filter(is_meant).take(RELEASED).cloned().collect();
+    let is_meant = |one: &&Arc<Offboarding>| only.is_none_or(|only| one.id == only);
+    let held: Vec<_> = state.held().filter(is_meant).take(RELEASED).cloned().collect();
     if let (Some(id), true) = (only, held.is_empty()) {
         return Err(not_found("Held offboarding", id));
     }

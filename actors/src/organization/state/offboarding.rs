@@ -62,6 +62,11 @@ impl Snapshot {
         self.offboardings.values()
     }
 
+    /// Offboardings whose tools wait for an admin's word, oldest first.
+    pub fn held(&self) -> impl Iterator<Item = &Arc<Offboarding>> {
+        self.offboardings.values().filter(|one| one.status == Status::Held)
+    }
+
     /// An unfinished part of an offboarding.
     pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
         self.tasks.get(&id)

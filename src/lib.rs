@@ -11,6 +11,7 @@ pub mod http;
 pub mod net;
 pub mod offboardings;
 pub mod okta;
+pub mod openapi;
 pub mod people;
 pub mod secret;
 pub mod secretbox;

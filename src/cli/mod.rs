@@ -72,6 +72,8 @@ enum Verb {
     ScimLog(scim_log::Verb),
     /// Probe a running server.
     Healthcheck,
+    /// Print the description of the HTTP API (OpenAPI 3.1).
+    Openapi,
     /// Print a completion script.
     Completions {
         /// The shell.
@@ -194,6 +196,7 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
     match arguments.verb {
         Verb::Serve => boot::run(settings).await.map(|()| Output::Printed).map_err(Failure::from),
         Verb::Healthcheck => health::check(&settings).await,
+        Verb::Openapi => Ok(openapi(&settings)),
         verb => {
             let app = App::start(
                 settings,
@@ -221,10 +224,22 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Audit(verb) => audit::run(app, verb).await,
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,
         // Starting has migrated already.
-        Verb::Migrate | Verb::Serve | Verb::Dev(_) | Verb::Healthcheck | Verb::Completions { .. } => {
+        Verb::Migrate
+        | Verb::Serve
+        | Verb::Dev(_)
+        | Verb::Healthcheck
+        | Verb::Openapi
+        | Verb::Completions { .. } => {
             Ok(document(serde_json::json!({ "migrated": true }), "The database is up to date.".into()))
         }
     }
+}
+
+fn openapi(settings: &Settings) -> Output {
+    let listen = settings.server.listen;
+    let json = crate::openapi::document(&settings.public_url(listen), &settings.console_url(listen));
+    let text = format!("{json:#}");
+    Output::Document { json, text }
 }
 
 fn document(json: Value, text: String) -> Output {

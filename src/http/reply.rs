@@ -81,6 +81,8 @@ pub enum Failure {
     Nowhere,
     /// 405 with the methods there are.
     MethodNotAllowed(&'static str),
+    /// An endpoint that the API's description has and the route table has not: a mistake here.
+    NotRouted,
 }
 
 impl From<OrganizationError> for Failure {
@@ -124,6 +126,7 @@ impl Failure {
             Self::Organization(OrganizationError::Busy) => (429, "Too many requests are waiting; try again."),
             Self::Organization(OrganizationError::Unavailable) => (503, AWAY),
             Self::MethodNotAllowed(allow) => (405, allow),
+            Self::NotRouted => (501, "This endpoint is described, and not there."),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match self {

@@ -129,18 +129,18 @@ pub fn card(snapshot: &Snapshot, person: Person) -> Option<Card> {
     }
 }
 
-fn is_secure(app: &App) -> bool {
-    app.console_url.starts_with("https://")
+fn is_secure(console_url: &str) -> bool {
+    console_url.starts_with("https://")
 }
 
-/// (5) A browser refuses `__Host-` on plain http, which is for loopback only.
-fn cookie_name(app: &App) -> &'static str {
-    if is_secure(app) { "__Host-ceven_session" } else { "ceven_session" }
+/// The cookie of sessions at a console. (5) A browser refuses `__Host-` on plain http, which is for loopback only.
+pub fn cookie_name(console_url: &str) -> &'static str {
+    if is_secure(console_url) { "__Host-ceven_session" } else { "ceven_session" }
 }
 
 /// What the cookie holds, as far as it can be read.
 fn cookie(app: &App, headers: &HeaderMap) -> Option<(Option<OrganizationId>, Option<String>)> {
-    let value = cookie_value(headers, cookie_name(app))?;
+    let value = cookie_value(headers, cookie_name(&app.console_url))?;
     let (organization, secret) = value.split_once('.').unwrap_or((&value, ""));
     let is_hex = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
     Some((organization.parse().ok(), is_hex.then(|| secret.to_owned())))
@@ -166,9 +166,11 @@ pub fn clear_cookie(app: &App) -> Option<HeaderValue> {
 }
 
 fn cookie_header(app: &App, value: &str, lifetime_s: i64) -> Option<HeaderValue> {
-    let secure = if is_secure(app) { "; Secure" } else { "" };
-    let text =
-        format!("{}={value}; Path=/; Max-Age={lifetime_s}; HttpOnly; SameSite=Lax{secure}", cookie_name(app));
+    let secure = if is_secure(&app.console_url) { "; Secure" } else { "" };
+    let text = format!(
+        "{}={value}; Path=/; Max-Age={lifetime_s}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(&app.console_url)
+    );
     text.parse().ok() // (5)
 }
 

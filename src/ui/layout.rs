@@ -91,6 +91,7 @@ pub(super) fn framed(ask: &Ask<'_>, place: Place, title: &str, aside: Markup, ma
                 footer {
                     span { "Ceven " (env!("CARGO_PKG_VERSION")) }
                     span { "Times are UTC" }
+                    a href="/app/api" { "API" }
                     span { "Request " code { (ask.visit.request_id) } }
                 }
             }

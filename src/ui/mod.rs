@@ -29,7 +29,7 @@ use crate::{
     },
 };
 use pages::{
-    audit, audit_entry, connectors, dashboard, login, offboard, offboarding, okta, person, requests,
+    api, audit, audit_entry, connectors, dashboard, login, offboard, offboarding, okta, person, requests,
     settings, sso, team, tokens,
 };
 
@@ -191,6 +191,7 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("GET", ["app", "audit"]) => audit::show(ask).await,
         ("POST", ["app", "audit", "verify"]) => audit::verify(ask).await,
         ("GET", ["app", "audit", seq]) => audit_entry::show(ask, seq).await,
+        ("GET", ["app", "api"]) => api::show(ask),
         ("GET", ["app", "settings"]) => settings::show(ask),
         ("POST", ["app", "settings", "guard"]) => settings::set_guard(ask).await,
         ("POST", ["app", "settings", "sessions", id]) => settings::end_session(ask, id).await,

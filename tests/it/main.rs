@@ -8,6 +8,7 @@ mod layers;
 mod ledger;
 mod model;
 mod offboarding;
+mod openapi;
 mod scim;
 mod sso;
 mod supervision;

@@ -98,8 +98,11 @@ impl Stream for Parts {
 /// person; a resource is an id, a type, or `Type/id`; a time is RFC 3339 or a date, and the day of `to` counts.
 ///
 /// # Errors
-/// 400 for a time that is none.
+/// 400 for a time that is none, and for a NUL, which PostgreSQL does not take.
 pub fn filter(query: &str, snapshot: &Snapshot) -> Result<AuditFilter, Failure> {
+    if form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.contains('\0')) {
+        return Err(Failure::Bad("A filter must hold no NUL character.".into()));
+    }
     let time = |name: &str, day_ms: i64| match parameter(query, name) {
         None => Ok(None),
         Some(text) => time_or_date_ms(&text, day_ms).map(Some).ok_or_else(|| {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ceven_actors::protocol::scim::ScimError;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use warp::reply::Response;
 
@@ -26,7 +26,11 @@ use super::{
     right::Visit,
     session::{self, CSRF_HEADER},
 };
-use crate::{app::App, sign_in::Origin};
+use crate::{
+    app::App,
+    openapi::{self, Unknown},
+    sign_in::Origin,
+};
 
 pub use audit_export::filter as audit_filter;
 pub use offboardings::{time_ms, view as offboarding_view};
@@ -66,7 +70,9 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
     // Where GET answers, HEAD does: hyper leaves the body out.
     let method =
         if call.incoming.method == Method::HEAD { Method::GET } else { call.incoming.method.clone() };
+    described(&method, segments)?;
     match (method.as_str(), segments) {
+        ("GET", ["openapi.json"]) => Ok(reply::json(StatusCode::OK, &openapi::of_node(call.app))),
         ("POST", ["auth", "login"]) => auth::login(call).await,
         ("POST", ["auth", "logout"]) => auth::logout(call).await,
         ("GET", ["me"]) => auth::me(&call).await,
@@ -102,27 +108,22 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("POST", ["offboardings", id, "cancel"]) => offboardings::cancel(&call, id).await,
         ("GET", ["settings"]) => settings::get(&call).await,
         ("PUT", ["settings"]) => settings::set(call).await,
-        (_, known) => Err(unmatched(known)),
+        _ => Err(Failure::NotRouted),
     }
 }
 
-/// 405 where there is an endpoint for another method, 404 elsewhere.
-fn unmatched(segments: &[&str]) -> Failure {
-    Failure::MethodNotAllowed(match segments {
-        ["auth", "login" | "logout"] | ["sso", "scim-tokens", _, "rotate"] => "POST",
-        ["me" | "sessions" | "users"] | ["users", _] | ["sso", "audit-export"] => "GET, HEAD",
-        ["sessions", _] | ["sso", "scim-tokens", _] => "DELETE",
-        ["sso", "scim-tokens"] | ["connectors"] => "GET, HEAD, POST",
-        ["sso", "okta"] | ["connectors", _] => "GET, HEAD, PUT, DELETE",
-        ["connectors", _, "check"] | ["users", _, "offboard"] => "POST",
-        ["offboardings", "release"] => "POST",
-        ["settings"] => "GET, HEAD, PUT",
-        ["offboardings"] | ["offboardings", _] | ["offboardings", _, "events" | "evidence"] => "GET, HEAD",
-        ["offboardings", _, "retry" | "done" | "cancel"] => "POST",
-        ["users", _, "role"] => "POST, PUT, PATCH",
-        ["users", _, "sessions"] => "GET, HEAD, DELETE",
-        _ => return Failure::Nowhere,
-    })
+/// Whether the API's description has it: 405 where it has other methods, 404 where it has none. So nothing is served
+/// that is not described.
+///
+/// # Errors
+/// [`Failure::Nowhere`] or [`Failure::MethodNotAllowed`].
+pub(super) fn described(method: &Method, segments: &[&str]) -> Result<(), Failure> {
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    match openapi::find(method, segments) {
+        Ok(_) => Ok(()),
+        Err(Unknown::Path) => Err(Failure::Nowhere),
+        Err(Unknown::Method(allow)) => Err(Failure::MethodNotAllowed(allow)),
+    }
 }
 
 impl<'a> Call<'a> {
@@ -174,10 +175,13 @@ pub fn parameter(query: &str, name: &str) -> Option<String> {
     found.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-/// A text of a body.
+/// A text of a body. PostgreSQL keeps no NUL.
 fn text(object: &Map<String, Value>, name: &str) -> Result<Option<String>, Failure> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.contains('\0') => {
+            Err(Failure::Bad(format!("{name} must hold no NUL character.")))
+        }
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(Failure::Bad(format!("{name} must be a text."))),
     }

@@ -7,15 +7,18 @@ mod oidc;
 mod security_events;
 mod universal_logout;
 
-use super::{Incoming, reply};
+use super::{Incoming, api, reply};
 use crate::app::App;
 
 pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
+    if let Err(failure) = api::described(&incoming.method, &[&["sso", "okta"], segments].concat()) {
+        return reply::failure(&failure);
+    }
     match segments {
         ["universal-logout"] => universal_logout::answer(app, incoming).await,
         ["security-events"] => security_events::answer(app, incoming).await,
         ["oidc", "start"] => oidc::start(app, incoming).await,
         ["oidc", "callback"] => oidc::callback(app, incoming).await,
-        _ => reply::problem(http::StatusCode::NOT_FOUND, "There is nothing at this address."),
+        _ => reply::failure(&reply::Failure::NotRouted),
     }
 }

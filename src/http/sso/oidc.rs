@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ceven_actors::domain::id::OrganizationId;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use crate::{
@@ -51,20 +51,17 @@ pub(super) async fn start(app: &Arc<App>, mut incoming: Incoming) -> Response {
 
 /// A start may come as a form (OpenID Connect Core §4); its fields count as the query's.
 async fn merge_form(app: &App, incoming: &mut Incoming) -> Result<(), Response> {
-    match incoming.method {
-        Method::GET | Method::HEAD => Ok(()),
-        Method::POST => {
-            let timeout = std::time::Duration::from_millis(app.settings.server.body_read_timeout_ms);
-            let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
-            let fields = read_form(&incoming.headers, body, FORM_BYTES, timeout).await;
-            let fields = fields.map_err(|error| reply::failure(&error.into()))?;
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(fields);
-            incoming.query = query.finish();
-            Ok(())
-        }
-        _ => Err(reply::failure(&reply::Failure::MethodNotAllowed("GET, HEAD, POST"))),
+    if incoming.method.is_safe() {
+        return Ok(());
     }
+    let timeout = std::time::Duration::from_millis(app.settings.server.body_read_timeout_ms);
+    let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+    let fields = read_form(&incoming.headers, body, FORM_BYTES, timeout).await;
+    let fields = fields.map_err(|error| reply::failure(&error.into()))?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields);
+    incoming.query = query.finish();
+    Ok(())
 }
 
 /// `target_link_uri` of Okta's tile, as a path, when it is an address of the console.
@@ -103,9 +100,6 @@ async fn organization(app: &App, query: &str, hint: Option<&str>) -> Result<Orga
 }
 
 pub(super) async fn callback(app: &Arc<App>, incoming: Incoming) -> Response {
-    if !matches!(incoming.method, Method::GET | Method::HEAD) {
-        return reply::failure(&reply::Failure::MethodNotAllowed("GET, HEAD"));
-    }
     let text = |name: &str| parameter(&incoming.query, name);
     let arrival = Arrival {
         state: text("state").unwrap_or_default(),

@@ -16,7 +16,7 @@ use ceven_actors::{
         security_event::{self, Expected, SetError},
     },
 };
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use warp::reply::Response;
 
@@ -46,9 +46,6 @@ impl From<SetError> for Refusal {
 const AWAY: Refusal = Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
-    if incoming.method != Method::POST {
-        return reply::failure(&reply::Failure::MethodNotAllowed("POST"));
-    }
     let (ip, now_ms) = (incoming.client_ip, app.clock.now_ms());
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, now_ms) {
         return reply::failure(&reply::Failure::Limited { wait_ms });

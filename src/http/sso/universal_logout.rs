@@ -67,9 +67,6 @@ struct Signed {
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let (begun, at_ms) = (std::time::Instant::now(), app.clock.now_ms());
-    if incoming.method != Method::POST {
-        return reply::failure(&reply::Failure::MethodNotAllowed("POST"));
-    }
     let ip = incoming.client_ip;
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, at_ms) {
         return reply::failure(&reply::Failure::Limited { wait_ms }); // (4)

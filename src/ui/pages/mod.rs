@@ -1,4 +1,5 @@
 //! One page, one file: what it shows, and what its forms do.
+pub(super) mod api;
 pub(super) mod audit;
 pub(super) mod audit_entry;
 pub(super) mod connectors;

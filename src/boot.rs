@@ -106,8 +106,8 @@ async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, BootError>
     TcpListener::bind(address).await.map_err(|error| BootError::Listen(address, error))
 }
 
-/// SIGTERM from a supervisor, SIGINT from a terminal.
-async fn stop_signal() {
+/// Waits for SIGTERM from a supervisor, or SIGINT from a terminal.
+pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {
         match signal(SignalKind::terminate()) {

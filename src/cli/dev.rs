@@ -1,36 +1,31 @@
 //! `dev`: everything on this machine, to look around and to see the main job done.
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
-use ceven_actors::{connector::pass::Outcome, domain::offboarding::Status};
-use clap::{Args, ValueEnum};
-use serde_json::json;
+use clap::Args;
 
 use super::{Failure, Output, document};
 use crate::{
-    dev::run::{Dev, RunError},
-    http::api::offboarding_view,
+    boot::stop_signal,
+    dev::{
+        run::{Dev, Options, RunError},
+        scenario::{Scenario, Story, play},
+        screen,
+    },
 };
-
-/// What is played.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Scenario {
-    /// Someone leaves: every tool is told and read back.
-    Offboard,
-}
 
 /// How it runs.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Address and port of the console; the loopback only.
+    /// Address and port of the console; the loopback only. The simulators take the ports after it.
     #[arg(long, default_value = "127.0.0.1:8600")]
     listen: SocketAddr,
+    /// Keep the data in this file, for the next run; without it, it goes with the process.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// Play a scenario.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     scenario: Option<Scenario>,
-    /// Exit when the scenario is over: 0 when it came out well, 5 when not.
+    /// Exit when the scenario is over: 0 when everything turned out as told, 5 when not.
     #[arg(long, requires = "scenario")]
     once: bool,
     /// Write the evidence of the scenario's offboarding to a file.
@@ -40,57 +35,47 @@ pub(super) struct Arguments {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            RunError::Real(text) => Self::Config(text),
+            RunError::Failed(text) => Self::Failed(text),
+        }
     }
 }
 
-pub(super) async fn run(arguments: Arguments) -> Result<Output, Failure> {
-    let dev = Dev::start(arguments.listen).await?;
-    if !arguments.once {
-        eprintln!("{}", dev.welcome());
+pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Output, Failure> {
+    let Arguments { listen, data, scenario, once, evidence } = arguments;
+    let dev = Dev::start(Options { listen, data }).await?;
+    if !once {
+        println!("{}", if json { screen::view(&dev).to_string() } else { screen::text(&dev) });
     }
-    let played = match arguments.scenario {
-        Some(Scenario::Offboard) => Some(offboard(&dev, arguments.evidence.as_deref()).await?),
+    let story = match scenario {
+        Some(scenario) => Some(play(&dev, scenario).await),
         None => None,
     };
-    if !arguments.once {
-        if let Some((_, text, _)) = &played {
-            eprintln!("{text}");
+    let written = story.as_ref().map_or(Ok(()), |story| write_evidence(story, evidence));
+    if !once {
+        if let Some(story) = &story {
+            eprintln!("\n{}", story.text());
         }
-        let _ = tokio::signal::ctrl_c().await;
+        stop_signal().await;
     }
     dev.stop().await;
-    match played {
-        Some((view, text, true)) => Ok(document(view, text)),
-        Some((_, text, false)) => Err(Failure::Check(text)),
+    written?;
+    match story.filter(|_| once) {
         None => Ok(Output::Printed),
+        Some(story) if story.holds() => Ok(document(story.view(), story.text())),
+        Some(story) => {
+            println!("{}", if json { story.view().to_string() } else { story.text() });
+            Err(Failure::Check(story.verdict()))
+        }
     }
 }
 
-/// The document, the waterfall in words, and whether everyone is out of everywhere.
-async fn offboard(dev: &Dev, evidence: Option<&Path>) -> Result<(serde_json::Value, String, bool), Failure> {
-    let (one, tasks) = dev.offboard("dana@acme.example").await?;
-    if let Some(file) = evidence {
-        dev.write_evidence(&one, &tasks, file).await?;
+fn write_evidence(story: &Story, file: Option<PathBuf>) -> Result<(), Failure> {
+    match (file, &story.evidence) {
+        (None, _) => Ok(()),
+        (Some(file), Some(evidence)) => std::fs::write(&file, evidence)
+            .map_err(|error| Failure::Failed(format!("{}: {error}", file.display()))),
+        (Some(_), None) => Err(Failure::Failed("this scenario has no evidence".to_owned())),
     }
-    let begun_ms = one.begun_ms.unwrap_or(one.asked_ms);
-    let mut lines = vec![format!("{} leaves: {}", one.user_name, one.status.name())];
-    for task in &tasks {
-        let ended_ms = task.tries.last().map_or(begun_ms, |last| last.ended_ms);
-        lines.push(format!(
-            "{:<22} {:<16} {:>6} ms  {} tries",
-            task.name,
-            task.state.name(),
-            ended_ms - begun_ms,
-            task.attempt
-        ));
-        lines.extend(task.steps.iter().map(|step| {
-            let outcome = match &step.outcome {
-                Outcome::Failed(failure) => format!("failed: {}", json!(failure)),
-                other => json!(other)["status"].as_str().unwrap_or_default().to_owned(),
-            };
-            format!("    {:<20} {outcome}", step.name)
-        }));
-    }
-    Ok((offboarding_view(&one, &tasks), lines.join("\n"), one.status == Status::Done))
 }

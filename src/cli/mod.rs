@@ -188,7 +188,7 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         let quiet = [("CEVEN_LOG__FILTER".to_owned(), "warn".to_owned())];
         let defaults = Settings::load(None, quiet).map_err(|error| Failure::Config(error.to_string()))?;
         boot::start_logging(&defaults)?;
-        return dev::run(options).await;
+        return dev::run(options, arguments.json).await;
     }
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars())
         .map_err(|error| Failure::Config(error.to_string()))?;

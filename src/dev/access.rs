@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ceven_actors::clock::Clock;
+use sha2::{Digest as _, Sha256};
 
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +112,14 @@ pub fn random_id(clock: &dyn Clock, prefix: &str, length: usize, alphabet: &[u8]
     clock.fill(&mut bytes);
     let letters = bytes.iter().map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()]));
     prefix.chars().chain(letters).collect()
+}
+
+/// `length` letters and digits that the same `name` always leads to: someone keeps their id when everything else is
+/// made anew.
+pub fn stable_id(prefix: &str, length: usize, name: &str) -> String {
+    let digest = Sha256::digest(name);
+    let letters = digest.iter().map(|byte| char::from(ALPHANUMERIC[usize::from(*byte) % ALPHANUMERIC.len()]));
+    prefix.chars().chain(letters.take(length)).collect()
 }
 
 /// Letters and digits.

@@ -3,7 +3,7 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use super::{
-    Person,
+    AccountView, Person,
     access::{Limit, Rate, random_id, random_text},
     route::Route,
     scim_parts,
@@ -336,6 +336,14 @@ impl Tool for Atlassian {
             ("x-ratelimit-remaining", rate.remaining.to_string()),
             ("x-ratelimit-reset", rfc3339(rate.reset_ms)),
         ]
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |account: &Account| {
+            let state = if account.is_enabled { "enabled" } else { "disabled" };
+            AccountView::new(&account.email, state, account.is_enabled).holding(0, account.api_tokens.len())
+        };
+        self.accounts.iter().map(view).collect()
     }
 
     fn state(&self) -> Value {

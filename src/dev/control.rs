@@ -1,28 +1,25 @@
 //! The side of a simulator that no vendor has: `/_sim`, where people and tests look at it and break it.
+//!
+//! 1. A page of another site cannot change anything here: browsers say where a request comes from.
+//! 2. What a form asked for is answered with the page, what a program asked for with JSON.
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, Method};
-use maud::{DOCTYPE, Markup, html};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use super::{
     Person,
     faults::{Fault, Kind},
+    page,
     sim::{Shared, Tool, World},
     wire::{Answer, Form, Request},
 };
 
 /// Bytes of a body.
 const BODY: usize = 1024 * 1024;
-/// Requests on the page.
-const SHOWN: usize = 50;
-const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}\
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ccc}\
-pre{overflow:auto;padding:.75rem;border:1px solid #ccc}label{margin-right:1rem}input,select{font:inherit}\
-.warn{background:#fff3c4;color:#333;padding:.4rem .8rem}";
 
 /// Everything the listener answers.
 pub(super) fn routes<T: Tool>(shared: Arc<Shared<T>>) -> BoxedFilter<(Response,)> {
@@ -66,10 +63,21 @@ async fn collect<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) -> Op
 pub(super) fn answer<T: Tool>(shared: &Arc<Shared<T>>, request: &Request) -> Option<Answer> {
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
     let ["_sim", rest @ ..] = segments.as_slice() else { return None };
+    let is_foreign = !matches!(request.header("sec-fetch-site"), "" | "same-origin" | "none");
+    if is_foreign && !request.is_get() {
+        return Some(Answer::json(403, &json!({ "error": "Another site's page may not do this." }))); // (1)
+    }
+    if let ("POST", ["do", name]) = (request.method.as_str(), rest) {
+        return Some(act(shared, name, request));
+    }
     let mut world = shared.world();
     let answer = match (request.method.as_str(), rest) {
-        ("GET", [] | [""]) => Answer::page(200, page(&world, &shared.base)),
+        ("GET", [] | [""]) => Answer::page(200, page::whole(&world, &shared.base, request)),
+        ("GET", ["live"]) => Answer::page(200, page::live(&world)),
+        ("GET", ["style.css"]) => Answer::typed(200, "text/css; charset=utf-8", page::STYLE),
+        ("GET", ["live.js"]) => Answer::typed(200, "text/javascript; charset=utf-8", page::SCRIPT),
         ("GET", ["state"]) => Answer::json(200, &world.tool.state()),
+        ("GET", ["accounts"]) => Answer::json(200, &json!(world.tool.accounts())),
         ("GET", ["journal"]) => Answer::json(200, &json!(world.journal)),
         ("GET", ["sent"]) => Answer::json(200, &json!(world.sent)),
         ("GET", ["faults"]) => Answer::json(200, &json!(world.faults.waiting())),
@@ -81,16 +89,30 @@ pub(super) fn answer<T: Tool>(shared: &Arc<Shared<T>>, request: &Request) -> Opt
             }
             Err(error) => refused(&error.to_string()),
         },
-        ("POST", ["do", name]) => {
-            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-            let result = world.tool.control(name, &body, &*shared.clock);
-            drop(world);
-            shared.run_errands();
-            return Some(result.map_or_else(|why| refused(&why), |value| Answer::json(200, &value)));
-        }
         _ => Answer::json(404, &json!({ "error": "The simulator has no such address." })),
     };
     Some(answer)
+}
+
+/// Does what only a simulator can (2).
+fn act<T: Tool>(shared: &Arc<Shared<T>>, name: &str, request: &Request) -> Answer {
+    let form = request.form().ok();
+    let body = match &form {
+        Some(form) => Value::Object(Map::from_iter([("email".to_owned(), form.get("email").into())])),
+        None => serde_json::from_slice(&request.body).unwrap_or(Value::Null),
+    };
+    let result = shared.world().tool.control(name, &body, &*shared.clock);
+    shared.run_errands();
+    match (result, form) {
+        (Ok(value), None) => Answer::json(200, &value),
+        (Ok(_), Some(_)) => back(&format!("done={name}")),
+        (Err(why), None) => refused(&why),
+        (Err(why), Some(_)) => Answer::page(400, page::refused(T::NAME, &why)),
+    }
+}
+
+fn back(query: &str) -> Answer {
+    Answer::empty(303).with("location", format!("/_sim?{query}"))
 }
 
 fn refused(why: &str) -> Answer {
@@ -103,13 +125,13 @@ fn set_faults<T: Tool>(world: &mut World<T>, request: &Request) -> Answer {
         return match from_form(&form) {
             Ok(Some(fault)) => {
                 world.faults.add(fault);
-                Answer::empty(303).with("location", "/_sim")
+                back("done=fault")
             }
             Ok(None) => {
                 world.faults.set(Vec::new());
-                Answer::empty(303).with("location", "/_sim")
+                back("done=reset")
             }
-            Err(why) => refused(&why),
+            Err(why) => Answer::page(400, page::refused(T::NAME, &why)),
         };
     }
     let faults = serde_json::from_slice::<Vec<Fault>>(&request.body);
@@ -144,77 +166,4 @@ fn from_form(form: &Form) -> Result<Option<Fault>, String> {
     };
     let method = Some(form.get("method").to_ascii_uppercase()).filter(|method| !method.is_empty());
     Ok(Some(Fault { path: form.get("path").to_owned(), method, times: number("times")?, kind }))
-}
-
-fn page<T: Tool>(world: &World<T>, base: &str) -> Markup {
-    let state = serde_json::to_string_pretty(&world.tool.state()).unwrap_or_default();
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "[DEV] Simulated " (T::NAME) }
-                style { (maud::PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "Simulated " (T::NAME) }
-                p.warn { "A simulator at " code { (base) } ". Nothing here is real." }
-                h2 { "State" }
-                pre { (state) }
-                h2 { "Break it" }
-                (fault_form())
-                @if !world.faults.waiting().is_empty() {
-                    h3 { "Waiting" }
-                    ul { @for fault in world.faults.waiting() { li { (fault.times) " × " code { (json!(fault)) } } } }
-                }
-                h2 { "Last requests" }
-                (requests(world))
-                @if !world.sent.is_empty() {
-                    h2 { "Calls to others" }
-                    ul { @for sent in world.sent.iter().rev().take(SHOWN) { li { code { (sent.url) } " " (json!(sent.status)) } } }
-                }
-            }
-        }
-    }
-}
-
-fn fault_form() -> Markup {
-    const KINDS: [(&str, &str); 7] = [
-        ("429", "too many requests, for so many seconds"),
-        ("502", "bad gateway"),
-        ("hang", "answers so many seconds late"),
-        ("wrong_credentials", "takes credentials for wrong"),
-        ("accept_but_keep", "says yes, changes nothing"),
-        ("delay_read_back", "shows the old state for so many reads"),
-        ("clear", "no more faults"),
-    ];
-    html! {
-        form method="post" action="/_sim/faults" {
-            label { "Fault " select name="kind" { @for (value, words) in KINDS { option value=(value) { (words) } } } }
-            label { "Number " input name="number" inputmode="numeric" size="4"; }
-            label { "Path begins " input name="path" size="24"; }
-            label { "Method " input name="method" size="7"; }
-            label { "Times " input name="times" inputmode="numeric" size="4"; }
-            button type="submit" { "Set" }
-        }
-    }
-}
-
-fn requests<T: Tool>(world: &World<T>) -> Markup {
-    html! {
-        table {
-            thead { tr { th { "At" } th { "Request" } th { "Status" } th { "Fault" } } }
-            tbody {
-                @for received in world.journal.iter().rev().take(SHOWN) {
-                    tr {
-                        td { (ceven_actors::clock::rfc3339(received.at_ms)) }
-                        td { code { (received.method) " " (received.path) } }
-                        td { (received.status) }
-                        td { (received.fault.unwrap_or_default()) }
-                    }
-                }
-            }
-        }
-    }
 }

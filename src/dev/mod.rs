@@ -10,7 +10,9 @@ use ceven_actors::clock::Clock;
 use serde::{Deserialize, Serialize};
 
 pub mod access;
+pub mod account;
 pub mod atlassian;
+pub mod company;
 mod control;
 pub mod errand;
 pub mod faults;
@@ -19,16 +21,20 @@ pub mod google_workspace;
 pub mod keys;
 pub mod okta;
 pub mod onepassword;
+mod page;
 pub mod route;
 pub mod run;
 pub mod salesforce;
+pub mod scenario;
 mod scim_parts;
 pub mod scim_server;
+pub mod screen;
 pub mod sim;
 pub mod slack;
 pub mod webhook;
 pub mod wire;
 
+pub use account::AccountView;
 pub use faults::{Fault, Kind};
 pub use sim::{Sim, Tool};
 
@@ -150,10 +156,16 @@ impl Simulators {
             SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
         };
         let time = || clock.clone();
+        let okta_clock = time();
+        let (okta, google_workspace, github) = tokio::try_join!(
+            made(move || okta::Okta::new(okta_clock)),
+            made(google_workspace::GoogleWorkspace::new),
+            made(github::GitHub::new),
+        )?;
         Ok(Self {
-            okta: Sim::start(okta::Okta::new(time())?, time(), at(0)).await?,
-            google_workspace: Sim::start(google_workspace::GoogleWorkspace::new()?, time(), at(1)).await?,
-            github: Sim::start(github::GitHub::new()?, time(), at(2)).await?,
+            okta: Sim::start(okta, time(), at(0)).await?,
+            google_workspace: Sim::start(google_workspace, time(), at(1)).await?,
+            github: Sim::start(github, time(), at(2)).await?,
             onepassword: Sim::start(onepassword::OnePassword::new(&*clock), time(), at(3)).await?,
             slack: Sim::start(slack::Slack::new(&*clock), time(), at(4)).await?,
             atlassian: Sim::start(atlassian::Atlassian::new(&*clock), time(), at(5)).await?,
@@ -175,6 +187,22 @@ impl Simulators {
         self.scim.seed(person);
     }
 
+    /// Shows the way to all of them, and to the console, on the page of each.
+    pub fn link(&self, console: &str) {
+        let page = |url: &str| format!("{}/_sim", url.trim_end_matches("/hook"));
+        let others = self.addresses().into_iter().map(|(name, url)| (name, page(&url)));
+        let links: Vec<_> = std::iter::once(("console", format!("{console}/app"))).chain(others).collect();
+        self.okta.set_links(&links);
+        self.google_workspace.set_links(&links);
+        self.github.set_links(&links);
+        self.onepassword.set_links(&links);
+        self.slack.set_links(&links);
+        self.atlassian.set_links(&links);
+        self.salesforce.set_links(&links);
+        self.scim.set_links(&links);
+        self.webhook.set_links(&links);
+    }
+
     /// Name and address of each.
     pub fn addresses(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -189,6 +217,13 @@ impl Simulators {
             (webhook::Webhook::NAME, format!("{}/hook", self.webhook.url())),
         ]
     }
+}
+
+/// Makes what has a key of its own, away from the threads that serve.
+async fn made<T: Send + 'static>(
+    make: impl FnOnce() -> Result<T, DevError> + Send + 'static,
+) -> Result<T, DevError> {
+    tokio::task::spawn_blocking(make).await.map_err(|_| DevError::Key)?
 }
 
 /// Calls between machines on the loopback: no proxy, no redirects.

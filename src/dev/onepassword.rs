@@ -3,7 +3,7 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use super::{
-    Person,
+    AccountView, Person,
     access::{CAPITALS, Grant, Limit, random_id, random_text},
     route::Route,
     sim::{Call, Tool},
@@ -191,6 +191,14 @@ impl Tool for OnePassword {
 
     fn limit(&self) -> Limit {
         Limit { requests: 600, window_secs: 60 }
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |user: &Value| {
+            let text = |name: &str| user[name].as_str().unwrap_or_default();
+            AccountView::new(text("email"), &text("state").to_lowercase(), text("state") == "ACTIVE")
+        };
+        self.users.iter().map(view).collect()
     }
 
     fn state(&self) -> Value {

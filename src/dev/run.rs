@@ -1,62 +1,93 @@
 //! `ceven dev`: a node, a tenant and tools on the loopback, seeded as Okta does it. Everything goes over real HTTP
 //! through the code of the live server.
 //!
-//! 1. The data is in a temporary folder that goes with the process: nothing of it can be taken for the real thing.
+//! 1. The data is in a temporary folder that goes with the process, or in a file whose database is stamped `dev`:
+//!    nothing of it can be taken for the real thing.
 //! 2. No setting of the environment is used: no real database, no real secret, no public address.
 //! 3. Only the loopback can be reached, from outside and to the outside.
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ceven_actors::{
     clock::{Clock, SystemClock},
-    domain::{
-        audit::Mode,
-        id::{AdminId, OffboardingId, OrganizationId},
-        offboarding::{Offboarding, Status, Task},
-        token::{Admin, TokenKind},
+    domain::{audit::Mode, id::OrganizationId, token::TokenKind},
+    organization::{
+        message::{Answer, Command},
+        state::Snapshot,
     },
-    organization::message::{Answer, Command, OffboardOptions},
     ports::Profile,
-    protocol::secret::draw,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Person, Simulators,
-    okta::scim_push::{ScimPush, Style},
+    Simulators, company,
+    okta::{
+        Status,
+        provisioning::Provisioning,
+        scim_push::{ScimPush, Style},
+    },
 };
 use crate::{
-    app::{App, Role},
+    app::{App, Role, StartError},
     config::Settings,
     connectors,
-    evidence::pack::Pack,
     http::{
         self,
         server::{ServerLimits, serve},
+        sso::{SECURITY_EVENTS, UNIVERSAL_LOGOUT},
     },
     offboardings,
     okta::{OktaForm, connect},
-    secret::{self, Strength},
     tokens,
 };
 
-/// How long a scenario may take.
-const SCENARIO: Duration = Duration::from_secs(60);
-const ADMIN: &str = "you@acme.example";
+/// The organization's short name.
+pub const ORGANIZATION: &str = "acme";
+/// Label of the token that the tenant pushes with.
+const TOKEN: &str = "okta-dev";
+/// How long the sign-in link works.
+const LINK_MS: i64 = 10 * 60_000;
 
 /// Why it does not run.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RunError(String);
+pub enum RunError {
+    /// Something real is in reach (1) (2) (3).
+    #[error("{0}")]
+    Real(String),
+    /// The first thing that did not work.
+    #[error("{0}")]
+    Failed(String),
+}
 
 fn because(what: &'static str) -> impl Fn(&dyn std::fmt::Display) -> RunError {
-    move |error| RunError(format!("{what}: {error}"))
+    move |error| RunError::Failed(format!("{what}: {error}"))
+}
+
+/// How it runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the console listens. The simulators take the ports after it, or free ones when it is 0.
+    pub listen: SocketAddr,
+    /// Keeps the database between runs.
+    pub data: Option<PathBuf>,
+}
+
+/// What the seeding came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeded {
+    /// People that the tenant has pushed.
+    pub users: usize,
+    /// Groups that the tenant has pushed.
+    pub groups: usize,
+    /// Roles that it has found.
+    pub roles: usize,
+    /// Requests that it took.
+    pub requests: usize,
+    /// Milliseconds from the start until the console answered.
+    pub console_ms: i64,
+    /// Milliseconds from the start until everything was there.
+    pub seeded_ms: i64,
 }
 
 /// The whole of it, running.
@@ -69,9 +100,13 @@ pub struct Dev {
     pub organization: OrganizationId,
     /// Where the node listens.
     pub url: String,
-    /// Password of the local admin.
-    pub password: String,
-    folder: PathBuf,
+    /// Signs in as an admin: once, and soon.
+    pub sign_in_url: String,
+    /// What there is.
+    pub seeded: Seeded,
+    /// Where the data is, when it is kept.
+    pub data: Option<PathBuf>,
+    folder: Option<PathBuf>,
     stop: CancellationToken,
 }
 
@@ -79,18 +114,23 @@ impl Dev {
     /// Starts everything and seeds it.
     ///
     /// # Errors
-    /// [`RunError`]: the first thing that did not work.
-    pub async fn start(listen: SocketAddr) -> Result<Self, RunError> {
+    /// [`RunError`].
+    pub async fn start(options: Options) -> Result<Self, RunError> {
+        let Options { listen, data } = options;
         if !listen.ip().is_loopback() {
-            return Err(RunError(format!("{listen} is not the loopback"))); // (3)
+            return Err(RunError::Real(format!("{listen} is not the loopback"))); // (3)
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let folder = std::env::temp_dir().join(format!("ceven-dev-{}", clock.new_id()));
-        std::fs::create_dir(&folder).map_err(|error| because("the temporary folder")(&error))?; // (1)
+        let begun_ms = clock.now_ms();
+        let (file, folder) = place(&*clock, data.as_ref())?;
         let listener = TcpListener::bind(listen).await.map_err(|error| because("the listener")(&error))?;
         let bound = listener.local_addr().map_err(|error| because("the listener")(&error))?;
-        let app = Arc::new(node(&folder, clock.clone(), bound).await?);
-        let stop = CancellationToken::new();
+        let first_port = (listen.port() != 0).then(|| listen.port().saturating_add(1));
+        let simulators = async {
+            Simulators::start(clock.clone(), first_port).await.map_err(|error| because("a simulator")(&error))
+        };
+        let (app, simulators) = tokio::try_join!(node(&file, clock.clone(), bound), simulators)?;
+        let (app, stop) = (Arc::new(app), CancellationToken::new());
         let limits = ServerLimits {
             connections: 1_000,
             header_read: Duration::from_secs(10),
@@ -98,53 +138,63 @@ impl Dev {
         };
         tokio::spawn(serve(listener, http::routes(app.clone(), Arc::from([])), limits, stop.clone()));
         tokio::spawn(offboardings::tick(app.clone(), stop.clone()));
-        let simulators =
-            Simulators::start(clock.clone(), None).await.map_err(|error| because("a simulator")(&error))?;
-        people().iter().for_each(|person| simulators.seed(person));
-        let stamp = app.stamp();
-        let organization = OrganizationId(stamp.new_id);
-        let domains = vec!["acme.example".to_owned()];
-        let profile = Profile {
-            id: organization,
-            slug: "acme".into(),
-            name: "Acme (dev)".into(),
-            domains,
-            mode: Mode::Dev,
-        };
-        let created = app.store.create_organization(&profile, &app.operator(), stamp).await;
-        created.map_err(|error| because("the organization")(&error))?;
-        let password = draw(&*clock);
-        let url = format!("http://{bound}");
-        let dev = Self { simulators, app, organization, url, password, folder, stop };
-        dev.admin().await?;
+        let console_ms = clock.now_ms() - begun_ms;
+        let (organization, url) = (organization(&app).await?, format!("http://{bound}"));
+        simulators.link(&url);
+        let seeded = Seeded { users: 0, groups: 0, roles: 0, requests: 0, console_ms, seeded_ms: 0 };
+        let sign_in_url = String::new();
+        let mut dev = Self { simulators, app, organization, url, sign_in_url, seeded, data, folder, stop };
+        dev.seed().await?;
         dev.connect().await?;
         dev.push().await?;
+        let target = format!("{}/api/v1/sso/okta/oidc/start?org={ORGANIZATION}", dev.url);
+        let link = dev.simulators.okta.with(|okta| okta.invite(company::ADMIN, &target, LINK_MS));
+        dev.sign_in_url = link.unwrap_or_else(|| format!("{}/login", dev.url));
+        dev.seeded.seeded_ms = clock.now_ms() - begun_ms;
         Ok(dev)
     }
 
+    async fn fresh(&self) -> Result<Arc<Snapshot>, RunError> {
+        self.app.fresh(self.organization).await.map_err(|error| because("the organization")(&error))
+    }
+
     async fn execute(&self, command: Command) -> Result<Answer, RunError> {
-        self.app.fresh(self.organization).await.map_err(|error| because("the organization")(&error))?;
+        self.fresh().await?;
         let executed = self.app.execute(self.organization, command, self.app.operator()).await;
         Ok(executed.map_err(|error| because("a command")(&error))?.answer)
     }
 
-    async fn admin(&self) -> Result<(), RunError> {
-        let clock = &*self.app.clock;
-        let verifier = secret::hash(clock, &self.password, Strength::Password);
-        let admin = Admin {
-            id: AdminId(clock.new_id()),
-            email: ADMIN.into(),
-            verifier: verifier.map_err(|error| because("the admin")(&error))?.into(),
-            created_ms: clock.now_ms(),
-        };
-        self.execute(Command::CreateAdmin { admin: Arc::new(admin) }).await.map(drop)
+    /// People at the tenant and at the tools. Who has left in an earlier run is nowhere any more.
+    async fn seed(&self) -> Result<(), RunError> {
+        let known = self.fresh().await?;
+        for person in company::people() {
+            let has_left = known.user_by_name(&person.email).is_some_and(|user| !user.active);
+            if !has_left {
+                self.simulators.seed(&person);
+                continue;
+            }
+            self.simulators.okta.seed(&person);
+            self.simulators.okta.with(|okta| {
+                if let Some(user) = okta.user_mut(&person.email) {
+                    (user.status, user.sessions, user.refresh_tokens) = (Status::Deprovisioned, 0, 0);
+                }
+            });
+        }
+        Ok(())
     }
 
-    /// The tenant and every tool, as an admin would connect them.
+    /// The tenant and every tool, as an admin would connect them; again when they are known from an earlier run.
     async fn connect(&self) -> Result<(), RunError> {
         let callback = crate::sign_in::okta::callback_url(&self.app);
-        let (app, issuer) =
-            self.simulators.okta.with(|okta| (okta.add_app(&callback), okta.issuer().to_owned()));
+        let public = self.app.public_url.clone();
+        let (app, issuer) = self.simulators.okta.with(|okta| {
+            okta.add_app(&callback);
+            for app in &mut okta.apps {
+                app.universal_logout_url = Some(format!("{public}{UNIVERSAL_LOGOUT}"));
+                app.security_events_url = Some(format!("{public}{SECURITY_EVENTS}"));
+            }
+            (okta.apps[0].clone(), okta.issuer().to_owned())
+        });
         let form = OktaForm {
             issuer,
             client_id: app.client_id,
@@ -154,197 +204,95 @@ impl Dev {
         };
         let saved = connect(&self.app, self.organization, form, self.app.operator()).await;
         saved.map_err(|error| because("Okta")(&error))?;
-        for (kind, name, settings) in self.tools() {
+        for (kind, name, settings) in company::tools(&self.simulators) {
             let Value::Object(settings) = settings else { continue };
-            let settings: Map<_, _> = settings;
-            let record = connectors::record(&self.app, self.organization, None, (kind, name), settings);
+            let known = self.fresh().await?;
+            let old = known.connectors().find(|one| *one.kind == *kind && *one.name == *name);
+            let old = old.map(|old| &**old);
+            let record = connectors::record(&self.app, self.organization, old, (kind, name), settings);
             let connector = Arc::new(record.map_err(|error| because(name)(&error))?);
             self.execute(Command::SetConnector { connector }).await?;
         }
         Ok(())
     }
 
-    /// Kind, name and settings of each tool.
-    fn tools(&self) -> Vec<(&'static str, &'static str, Value)> {
-        let all = &self.simulators;
-        let google = all.google_workspace.url();
-        vec![
-            (
-                "okta",
-                "Okta",
-                json!({ "base_url": all.okta.url(), "effect": "deactivate", "api_token": all.okta.with(|okta| okta.api_token.clone()) }),
-            ),
-            (
-                "google_workspace",
-                "Google Workspace",
-                json!({
-                    "service_account_key": all.google_workspace.with(|tool| tool.service_account(google)).to_string(),
-                    "admin_email": "priya@acme.example", "base_url": google, "token_url": format!("{google}/token"),
-                }),
-            ),
-            (
-                "github",
-                "GitHub",
-                all.github.with(|tool| {
-                    json!({
-                        "organization": tool.org, "app_client_id": tool.app_id,
-                        "app_private_key": tool.private_key_pem(), "base_url": all.github.url(),
-                    })
-                }),
-            ),
-            (
-                "onepassword",
-                "1Password",
-                all.onepassword.with(|tool| {
-                    json!({
-                        "mode": "users_api", "base_url": all.onepassword.url(), "account_id": tool.account_id,
-                        "client_id": tool.client_id, "client_secret": tool.client_secret,
-                    })
-                }),
-            ),
-            (
-                "slack",
-                "Slack",
-                json!({
-                    "token": all.slack.with(|tool| tool.token.clone()), "enterprise": "true",
-                    "base_url": format!("{}/scim/v2", all.slack.url()), "web_api_url": format!("{}/api", all.slack.url()),
-                }),
-            ),
-            (
-                "atlassian",
-                "Atlassian",
-                all.atlassian.with(|tool| {
-                    json!({ "org_id": tool.org_id, "api_key": tool.api_key, "base_url": all.atlassian.url() })
-                }),
-            ),
-            (
-                "salesforce",
-                "Salesforce",
-                all.salesforce.with(|tool| {
-                    json!({ "base_url": all.salesforce.url(), "client_id": tool.client_id, "client_secret": tool.client_secret })
-                }),
-            ),
-            (
-                "scim",
-                "Wiki (SCIM)",
-                json!({ "base_url": format!("{}/scim/v2", all.scim.url()), "token": all.scim.with(|tool| tool.token.clone()) }),
-            ),
-            (
-                "webhook",
-                "HR system (webhook)",
-                json!({ "url": format!("{}/hook", all.webhook.url()), "secret": all.webhook.with(|tool| tool.secret.clone()) }),
-            ),
-        ]
-    }
-
-    /// Users, groups and roles, pushed as Okta pushes them.
-    async fn push(&self) -> Result<(), RunError> {
-        let drawn = tokens::draw(&*self.app.clock, "okta-dev", TokenKind::Scim, None);
+    /// Users, groups and roles, pushed as Okta pushes them, with a token of this run.
+    async fn push(&mut self) -> Result<(), RunError> {
+        let now_ms = self.app.clock.now_ms();
+        let known = self.fresh().await?;
+        for old in known.tokens().filter(|old| &*old.label == TOKEN && old.is_live(now_ms)) {
+            self.execute(Command::RevokeToken { id: old.id }).await?;
+        }
+        let drawn = tokens::draw(&*self.app.clock, TOKEN, TokenKind::Scim, None);
         let (raw, token) = drawn.map_err(|error| because("the token")(&error))?;
         self.execute(Command::MintToken { token }).await?;
-        let users = self.simulators.okta.with(|okta| okta.users.clone());
+        let mut users = self.simulators.okta.with(|okta| okta.users.clone());
+        users.retain(|user| user.status == Status::Active);
         let pushed = ScimPush::new(&self.app.scim_url, &raw, Style::Catalogue);
         let mut push = pushed.map_err(|error| because("the push")(&error))?;
-        push.push_everyone(&users).await.map_err(|error| because("the push")(&error))
+        push.push_everyone(&users).await.map_err(|error| because("the push")(&error))?;
+        self.seeded.users = users.len();
+        (self.seeded.groups, self.seeded.roles) = (push.group_count(), push.role_count());
+        self.seeded.requests = push.requests;
+        let provisioning = Provisioning::start(push, self.app.clock.clone());
+        self.simulators.okta.with(|okta| okta.provisioning = Some(provisioning));
+        Ok(())
     }
 
-    /// Ends someone's access, and waits until every tool is settled.
-    ///
-    /// # Errors
-    /// [`RunError`] when it does not come to an end.
-    pub async fn offboard(&self, email: &str) -> Result<(Offboarding, Vec<Task>), RunError> {
-        let snapshot = self.app.fresh(self.organization).await;
-        let snapshot = snapshot.map_err(|error| because("the organization")(&error))?;
-        let user = snapshot.user_by_name(email).ok_or_else(|| RunError(format!("there is no {email}")))?.id;
-        let options = OffboardOptions { reason: Some("scenario".into()), ..OffboardOptions::default() };
-        match self.execute(Command::Offboard { id: user, options: Arc::new(options) }).await? {
-            Answer::Offboarding(id) => self.settled(id).await,
-            _ => Err(RunError("the offboarding did not begin".into())),
-        }
-    }
-
-    /// Writes the evidence of an offboarding to a file.
-    ///
-    /// # Errors
-    /// [`RunError`].
-    pub async fn write_evidence(
-        &self,
-        one: &Offboarding,
-        tasks: &[Task],
-        file: &Path,
-    ) -> Result<(), RunError> {
-        let snapshot = self.app.fresh(self.organization).await;
-        let snapshot = snapshot.map_err(|error| because("the organization")(&error))?;
-        let pack = Pack::gather(&self.app, &snapshot, one, tasks).await;
-        let zip = pack.map_err(|error| because("the evidence")(&error))?.zip();
-        let zip = zip.map_err(|error| because("the evidence")(&error))?;
-        std::fs::write(file, zip).map_err(|error| because("the evidence")(&error))
-    }
-
-    async fn settled(&self, id: OffboardingId) -> Result<(Offboarding, Vec<Task>), RunError> {
-        let until = tokio::time::Instant::now() + SCENARIO;
-        loop {
-            let read = self.app.store.offboarding(self.organization, id).await;
-            let read = read.map_err(|error| because("the offboarding")(&error))?;
-            let (one, tasks) = read.ok_or_else(|| RunError("the offboarding is gone".into()))?;
-            if one.status != Status::Running || tokio::time::Instant::now() > until {
-                return Ok((one, tasks));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Every address, for whoever looks around.
-    pub fn welcome(&self) -> String {
-        let mut lines = vec![
-            format!("Console     {}/login   {ADMIN}  (organization acme)", self.url),
-            format!("Password    {}", self.password),
-        ];
-        lines.extend(
-            self.simulators.addresses().into_iter().map(|(name, url)| format!("{name:<20} {url}/_sim")),
-        );
-        lines.join("\n")
-    }
-
-    /// Stops the node and removes its data (1).
+    /// Stops the node and removes its data, unless it is kept (1).
     pub async fn stop(self) {
         self.stop.cancel();
         self.app.directory.drain().await;
-        drop(self.app);
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            tracing::warn!(folder = %self.folder.display(), %error, "the temporary folder could not be removed");
+        drop((self.app, self.simulators));
+        let Some(folder) = self.folder else { return };
+        if let Err(error) = std::fs::remove_dir_all(&folder) {
+            tracing::warn!(folder = %folder.display(), %error, "the temporary folder could not be removed");
         }
     }
 }
 
-/// (2) (3)
-async fn node(folder: &std::path::Path, clock: Arc<dyn Clock>, bound: SocketAddr) -> Result<App, RunError> {
+/// The database's file, and the folder that goes with the process (1).
+fn place(clock: &dyn Clock, data: Option<&PathBuf>) -> Result<(PathBuf, Option<PathBuf>), RunError> {
+    if let Some(file) = data {
+        return Ok((file.clone(), None));
+    }
+    let folder = std::env::temp_dir().join(format!("ceven-dev-{}", clock.new_id()));
+    std::fs::create_dir(&folder).map_err(|error| because("the temporary folder")(&error))?;
+    Ok((folder.join("ceven.db"), Some(folder)))
+}
+
+/// (1) (2) (3)
+async fn node(file: &std::path::Path, clock: Arc<dyn Clock>, bound: SocketAddr) -> Result<App, RunError> {
     let variables = [
-        ("CEVEN_DATABASE__URL", format!("sqlite://{}?mode=rwc", folder.join("ceven.db").display())),
+        ("CEVEN_DATABASE__URL", format!("sqlite://{}?mode=rwc", file.display())),
         ("CEVEN_SECURITY__OUTBOUND_ALLOW", "127.0.0.0/8, ::1/128".to_owned()),
         ("CEVEN_OFFBOARDING__LEASE_MS", "3000".to_owned()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     let settings = Settings::load(None, variables).map_err(|error| because("the settings")(&error))?;
-    App::start(settings, clock, bound, Role::Server(Mode::Dev))
-        .await
-        .map_err(|error| because("the node")(&error))
+    App::start(settings, clock, bound, Role::Server(Mode::Dev)).await.map_err(|error| match error {
+        StartError::Database(error @ crate::store::DatabaseError::OtherMode(_)) => {
+            RunError::Real(error.to_string())
+        }
+        error => because("the node")(&error),
+    })
 }
 
-/// Who works at the company.
-fn people() -> Vec<Person> {
-    vec![
-        Person::new("Priya", "Shah", "priya@acme.example")
-            .as_admin()
-            .with_roles(&["admin"])
-            .in_groups(&["Engineering"]),
-        Person::new("Dana", "Ito", "dana@acme.example")
-            .on_github("dana-ito")
-            .in_groups(&["Engineering", "Sales"]),
-        Person::new("Lou", "Berg", "lou@acme.example")
-            .on_github("loub")
-            .with_roles(&["member"])
-            .in_groups(&["Sales"]),
-        Person::new("Sam", "Okoro", "sam@acme.example").in_groups(&["Sales"]),
-    ]
+/// The organization of an earlier run, or a new one.
+async fn organization(app: &App) -> Result<OrganizationId, RunError> {
+    let known = app.store.organization_by_slug(ORGANIZATION).await;
+    if let Some(profile) = known.map_err(|error| because("the organization")(&error))? {
+        return Ok(profile.id);
+    }
+    let stamp = app.stamp();
+    let profile = Profile {
+        id: OrganizationId(stamp.new_id),
+        slug: ORGANIZATION.into(),
+        name: "Acme (dev)".into(),
+        domains: vec![company::DOMAIN.to_owned()],
+        mode: Mode::Dev,
+    };
+    let created = app.store.create_organization(&profile, &app.operator(), stamp).await;
+    created.map_err(|error| because("the organization")(&error))?;
+    Ok(profile.id)
 }

@@ -3,7 +3,7 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use super::{
-    Person,
+    AccountView, Person,
     access::{Limit, random_text},
     route::Route,
     scim_parts,
@@ -185,6 +185,15 @@ impl Tool for ScimServer {
 
     fn limit(&self) -> Limit {
         Limit { requests: 1000, window_secs: 60 }
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |user: &Value| {
+            let is_open = user["active"] == true;
+            let name = user["userName"].as_str().unwrap_or_default();
+            AccountView::new(name, if is_open { "active" } else { "inactive" }, is_open)
+        };
+        self.users.iter().map(view).collect()
     }
 
     fn state(&self) -> Value {

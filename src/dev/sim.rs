@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    DevError, Person,
+    AccountView, DevError, Person,
     access::{Access, Limit, Rate},
     control,
     errand::{Errand, Sent},
@@ -110,6 +110,18 @@ pub trait Tool: Clone + Send + Sized + 'static {
     }
     /// Everything it knows, for people and tests; no secrets.
     fn state(&self) -> Value;
+    /// Everyone's account, as an admin of the tool sees it.
+    fn accounts(&self) -> Vec<AccountView> {
+        Vec::new()
+    }
+    /// What its page offers for an account: a control, which is given `{email}`, and words.
+    fn buttons(&self, _account: &AccountView) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+    /// What its page offers besides: a control and words.
+    fn tool_buttons(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// Calls to others that came out of what it did since the last time.
     fn errands(&mut self) -> Vec<Errand> {
         Vec::new()
@@ -148,6 +160,8 @@ pub(super) struct World<T> {
     pub(super) faults: Faults,
     pub(super) journal: Vec<Received>,
     pub(super) sent: Vec<Sent>,
+    /// Name and address of the others, for people.
+    pub(super) links: Vec<(&'static str, String)>,
     /// What reads are shown, and how many of them.
     stale: Option<(T, u32)>,
 }
@@ -319,6 +333,7 @@ impl<T: Tool> Sim<T> {
             faults: Faults::default(),
             journal: Vec::new(),
             sent: Vec::new(),
+            links: Vec::new(),
             stale: None,
         };
         let client = super::client()?;
@@ -341,6 +356,11 @@ impl<T: Tool> Sim<T> {
     /// A person more; a second time makes a second account.
     pub fn seed(&self, person: &Person) {
         self.shared.world().tool.seed(person, &*self.shared.clock);
+    }
+
+    /// Shows the way to the others on its page.
+    pub fn set_links(&self, links: &[(&'static str, String)]) {
+        self.shared.world().links = links.to_vec();
     }
 
     /// Requests so far, oldest first.

@@ -3,7 +3,7 @@ use ceven_actors::clock::Clock;
 use serde_json::{Value, json};
 
 use super::{
-    Person,
+    AccountView, Person,
     access::{CAPITALS, Limit, random_id, random_text},
     route::Route,
     scim_parts,
@@ -249,6 +249,16 @@ impl Tool for Slack {
 
     fn limit(&self) -> Limit {
         Limit { requests: 600, window_secs: 60 }
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |member: &Member| {
+            let is_open = member.shown["active"] == true;
+            let email = member.shown["emails"][0]["value"].as_str().unwrap_or_default();
+            AccountView::new(email, if is_open { "active" } else { "deactivated" }, is_open)
+                .holding(member.sessions as usize, 0)
+        };
+        self.members.iter().map(view).collect()
     }
 
     fn state(&self) -> Value {

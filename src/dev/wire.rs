@@ -175,7 +175,8 @@ impl Answer {
         Self::typed(status, "text/html; charset=utf-8", markup.into_string())
             .with(
                 "content-security-policy",
-                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+                 base-uri 'none'; frame-ancestors 'none'",
             )
             .with("referrer-policy", "no-referrer")
     }

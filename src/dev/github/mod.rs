@@ -4,7 +4,7 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use crate::dev::{
-    DevError, Person,
+    AccountView, DevError, Person,
     access::{DIGITS, Limit, Rate, random_id},
     keys::SigningKey,
     route::Route,
@@ -355,6 +355,21 @@ impl Tool for GitHub {
 
     fn reads(request: &Request) -> bool {
         request.is_get() || (request.path == "/graphql" && !identity::is_mutation(request))
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |account: &Account| {
+            let place = account.membership.as_ref();
+            let state = match place {
+                Some(place) => format!("{} {}", place.state, place.role),
+                None if account.is_outside => "outside collaborator".to_owned(),
+                None => "not in the organization".to_owned(),
+            };
+            let is_open = place.is_some() || account.is_outside;
+            AccountView::new(&account.email, &state, is_open)
+                .holding(0, account.credentials.len() + account.pats.len())
+        };
+        self.accounts.iter().map(view).collect()
     }
 
     fn state(&self) -> Value {

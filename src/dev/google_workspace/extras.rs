@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Account, GoogleWorkspace, listed};
 use crate::dev::{
     access::random_text,
+    account::AccountView,
     sim::Call,
     wire::{Answer, Refusal},
 };
@@ -60,4 +61,18 @@ pub(super) fn start_transfer(google: &mut GoogleWorkspace, call: &mut Call<'_>) 
     google.transfers.push(body.clone());
     body["overallTransferStatusCode"] = "new".into();
     Ok(Answer::json(200, &body))
+}
+
+pub(super) fn accounts(google: &GoogleWorkspace) -> Vec<AccountView> {
+    let view = |account: &Account| {
+        let is = |name: &str| account.shown[name] == true;
+        let state = match (is("archived"), is("suspended")) {
+            (true, _) => "archived",
+            (_, true) => "suspended",
+            _ => "active",
+        };
+        let tokens = account.tokens.len() + account.passwords.len();
+        AccountView::new(account.email(), state, state == "active").holding(account.sessions as usize, tokens)
+    };
+    google.accounts.iter().map(view).collect()
 }

@@ -3,7 +3,7 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use crate::dev::{
-    DevError, Person,
+    AccountView, DevError, Person,
     access::{DIGITS, Limit, random_id, random_text},
     keys::SigningKey,
     route::Route,
@@ -392,5 +392,9 @@ impl Tool for GoogleWorkspace {
                 "groups": groups.map(|(shown, _)| shown["email"].clone()).collect::<Vec<_>>() })
         });
         json!({ "users": accounts.collect::<Vec<_>>(), "transfers": self.transfers, "granted_scopes": self.granted })
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        extras::accounts(self)
     }
 }

@@ -6,8 +6,8 @@ use ceven_actors::clock::Clock;
 use serde_json::{Value, json};
 
 use super::{
-    DevError, Person,
-    access::{ALPHANUMERIC, Limit, Rate, random_id, random_text},
+    AccountView, DevError, Person,
+    access::{ALPHANUMERIC, Limit, Rate, random_id, random_text, stable_id},
     errand::Errand,
     keys::SigningKey,
     route::Route,
@@ -16,7 +16,9 @@ use super::{
 };
 
 mod api_auth;
+mod lifecycle;
 mod oidc;
+pub mod provisioning;
 pub mod scim_push;
 mod signer;
 mod users;
@@ -100,7 +102,10 @@ pub struct Okta {
     pub has_universal_logout: bool,
     /// An application downstream of Okta: user id → active. Deactivation removes the account, suspension keeps it.
     pub downstream: BTreeMap<String, bool>,
+    /// Pushes people to the application, once it is set up.
+    pub provisioning: Option<provisioning::Provisioning>,
     codes: BTreeMap<String, oidc::Code>,
+    invitations: BTreeMap<String, oidc::Invitation>,
     outbox: Vec<Errand>,
 }
 
@@ -121,7 +126,9 @@ impl Okta {
             auto_pick: false,
             has_universal_logout: true,
             downstream: BTreeMap::new(),
+            provisioning: None,
             codes: BTreeMap::new(),
+            invitations: BTreeMap::new(),
             outbox: Vec::new(),
             clock,
         };
@@ -142,6 +149,7 @@ impl Okta {
             redirect_uris: vec![redirect_uri.to_owned()],
             logout_uris: Vec::new(),
             universal_logout_url: None,
+            security_events_url: None,
             not_assigned: Vec::new(),
         };
         self.apps.push(app.clone());
@@ -215,6 +223,7 @@ impl Tool for Okta {
     const ROUTES: &'static [Route<Self>] = &[
         Route::open("GET", "/.well-known/openid-configuration", oidc::discovery),
         Route::open("GET", "/.well-known/ssf-configuration", signer::ssf_configuration),
+        Route::open("GET", "/enter/{code}", oidc::enter),
         Route::open("GET", "/oauth2/v1/authorize", oidc::authorize),
         Route::open("POST", "/oauth2/v1/token", oidc::token),
         Route::open("GET", "/oauth2/v1/keys", oidc::keys),
@@ -238,7 +247,8 @@ impl Tool for Okta {
     }
 
     fn seed(&mut self, person: &Person, clock: &dyn Clock) {
-        let id = random_id(clock, "00u", 17, ALPHANUMERIC);
+        let copies = self.users.iter().filter(|user| user.person.email == person.email).count();
+        let id = stable_id("00u", 17, &format!("{} {copies}", person.email));
         self.downstream.insert(id.clone(), true);
         self.users.push(OktaUser {
             id,
@@ -317,29 +327,52 @@ impl Tool for Okta {
         });
         let apps = self.apps.iter().map(|app| {
             json!({ "client_id": app.client_id, "redirect_uris": app.redirect_uris,
-                "universal_logout_url": app.universal_logout_url })
+                "universal_logout_url": app.universal_logout_url, "not_assigned": app.not_assigned })
         });
-        json!({ "issuer": self.issuer, "users": users.collect::<Vec<_>>(), "apps": apps.collect::<Vec<_>>(),
+        let (waiting, pushed) = self.provisioning.as_ref().map(|one| one.seen()).unwrap_or_default();
+        json!({ "issuer": self.issuer, "pushes": { "waiting": waiting, "done": pushed }, "users": users.collect::<Vec<_>>(), "apps": apps.collect::<Vec<_>>(),
             "keys": self.keys.iter().map(SigningKey::kid).collect::<Vec<_>>(), "auto_pick": self.auto_pick })
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |user: &OktaUser| {
+            let is_open = user.status == Status::Active;
+            let state = match self.is_assigned(&user.id) {
+                true => user.status.name().to_owned(),
+                false => format!("{}, not assigned", user.status.name()),
+            };
+            AccountView::new(&user.person.email, &state, is_open)
+                .holding(user.sessions as usize, user.refresh_tokens as usize)
+        };
+        self.users.iter().map(view).collect()
     }
 
     fn errands(&mut self) -> Vec<Errand> {
         std::mem::take(&mut self.outbox)
     }
 
-    /// `rotate_keys`, `forget_old_keys`, `auto_pick` `{on}`, `universal_logout` `{email}`.
     fn control(&mut self, name: &str, body: &Value, _clock: &dyn Clock) -> Result<Value, String> {
-        match name {
-            "rotate_keys" => self.rotate_keys().map_err(|error| error.to_string())?,
-            "forget_old_keys" => self.forget_old_keys(),
-            "auto_pick" => self.auto_pick = body["on"].as_bool().ok_or("on must be true or false")?,
-            "universal_logout" => {
-                let email = body["email"].as_str().ok_or("email is missing")?;
-                let id = self.user(email).ok_or("nobody has this address")?.id.clone();
-                self.send_universal_logout(&id).map_err(|error| error.to_string())?;
-            }
-            _ => return Err(format!("okta has no control {name:?}")),
+        self.act(name, body)
+    }
+
+    fn buttons(&self, account: &AccountView) -> Vec<(&'static str, &'static str)> {
+        let Some(user) = self.user(&account.email) else { return Vec::new() };
+        if user.status != Status::Active {
+            return vec![("activate", "Activate")];
         }
-        Ok(json!({ "done": name }))
+        let assignment = match self.is_assigned(&user.id) {
+            true => ("unassign", "Unassign"),
+            false => ("assign", "Assign"),
+        };
+        let logout = ("universal_logout", "Universal Logout");
+        vec![("deactivate", "Deactivate"), logout, ("session_revoked", "Session revoked"), assignment]
+    }
+
+    fn tool_buttons(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("push_groups", "Push groups"),
+            ("rotate_keys", "Rotate keys"),
+            ("forget_old_keys", "Forget old keys"),
+        ]
     }
 }

@@ -1,6 +1,6 @@
 //! The org authorization server: discovery, a page to pick a person, codes with PKCE, ID tokens, logout.
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -8,6 +8,7 @@ use super::{Okta, OktaUser, Status, api_auth, oauth_error};
 use crate::dev::{
     access::{Grant, random_text},
     keys::verified,
+    page,
     sim::Call,
     wire::{Answer, Form, Refusal, Request},
 };
@@ -16,6 +17,9 @@ use crate::dev::{
 const CODE_MS: i64 = 60_000;
 /// A token's life, seconds.
 const TOKEN_SECS: i64 = 3600;
+/// Of someone who came by a link.
+const COOKIE: &str = "sim_okta";
+const COOKIE_SECS: i64 = 60;
 const SCOPES: [&str; 3] = ["openid", "email", "profile"];
 
 /// An application that people sign in to.
@@ -31,6 +35,8 @@ pub struct OidcApp {
     pub logout_uris: Vec<String>,
     /// Where the application takes Universal Logout.
     pub universal_logout_url: Option<String>,
+    /// Where the application takes security events.
+    pub security_events_url: Option<String>,
     /// Ids of users who are not assigned to it.
     pub not_assigned: Vec<String>,
 }
@@ -45,6 +51,59 @@ pub(super) struct Code {
     user_id: String,
     scopes: Vec<String>,
     expires_ms: i64,
+}
+
+/// A link that signs someone in at the tenant: once, and then once more at an application.
+#[derive(Debug, Clone)]
+pub(super) struct Invitation {
+    user_id: String,
+    /// Where the browser goes, an address of an application.
+    target: String,
+    expires_ms: i64,
+    /// Opened: the code is now the cookie's.
+    is_open: bool,
+}
+
+impl Okta {
+    /// An address at the tenant that leads to `target` with this person signed in. It works once, for so long.
+    pub fn invite(&mut self, email: &str, target: &str, life_ms: i64) -> Option<String> {
+        let user_id = self.user(email)?.id.clone();
+        let code = random_text(&*self.clock);
+        let expires_ms = self.clock.now_ms() + life_ms;
+        let invitation = Invitation { user_id, target: target.to_owned(), expires_ms, is_open: false };
+        self.invitations.insert(code.clone(), invitation);
+        Some(format!("{}/enter/{code}", self.issuer))
+    }
+
+    /// Whom the cookie of an opened invitation stands for; it counts once, so that the next sign-in asks again.
+    fn invited(&mut self, request: &Request, now_ms: i64) -> Option<OktaUser> {
+        let mut pairs = request.header("cookie").split(';').filter_map(|pair| pair.trim().split_once('='));
+        let code = pairs.find(|(name, _)| *name == COOKIE)?.1;
+        let invitation = self.invitations.get(code).filter(|one| one.is_open && one.expires_ms > now_ms)?;
+        let user = self.users.iter().find(|user| user.id == invitation.user_id).cloned();
+        self.invitations.remove(code);
+        user
+    }
+}
+
+/// `GET /enter/{code}`: no vendor's address, but what a session at the tenant would do.
+pub(super) fn enter(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let code = call.at("code").to_owned();
+    let expires_ms = call.now_ms + COOKIE_SECS * 1000;
+    let found = okta.invitations.remove(&code).filter(|one| !one.is_open && one.expires_ms > call.now_ms);
+    let Some(invitation) = found else {
+        let words = html! {
+            p { "This link was used already, or it is too old." }
+            p { "Sign in at the application with Okta, and pick a person." }
+        };
+        return Ok(Answer::page(410, page::frame("Sign in", words)));
+    };
+    let target = invitation.target.clone();
+    let fresh = random_text(call.clock);
+    okta.invitations.insert(fresh.clone(), Invitation { expires_ms, is_open: true, ..invitation });
+    let cookie =
+        format!("{COOKIE}={fresh}; Path=/oauth2/v1/authorize; Max-Age={COOKIE_SECS}; HttpOnly; SameSite=Lax");
+    Ok(Answer::redirect(&target).with("set-cookie", cookie))
 }
 
 pub(super) fn discovery(okta: &mut Okta, _call: &mut Call<'_>) -> Result<Answer, Refusal> {
@@ -79,6 +138,7 @@ fn back(redirect_uri: &str, pairs: &[(&str, &str)]) -> Answer {
 pub(super) fn authorize(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let asked = |name: &str| call.request.parameter(name).unwrap_or_default();
     let (client_id, redirect_uri, state) = (asked("client_id"), asked("redirect_uri"), asked("state"));
+    let invited = okta.invited(call.request, call.now_ms);
     let Some(app) = okta.apps.iter().find(|app| app.client_id == client_id) else {
         return Ok(Answer::page(400, message("Invalid value for 'client_id' parameter.")));
     };
@@ -93,7 +153,7 @@ pub(super) fn authorize(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, 
     let picked = match call.request.parameter("sim_user") {
         Some(id) => okta.users.iter().find(|user| user.id == id),
         None if okta.auto_pick => hint.and_then(|hint| okta.user(hint)),
-        None => None,
+        None => invited.as_ref(),
     };
     let Some(user) = picked else {
         if asked("prompt") == "none" {
@@ -163,23 +223,8 @@ fn check_parameters(request: &Request) -> Result<(), (&'static str, &'static str
     Ok(())
 }
 
-fn frame(title: &str, body: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "[DEV] " (title) }
-                style { "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}li{margin:.4rem 0}" }
-            }
-            body { h1 { (title) } (body) p { small { "A simulated Okta tenant. Nothing here is real." } } }
-        }
-    }
-}
-
 fn message(why: &str) -> Markup {
-    frame("400 Bad Request", html! { p { (why) } })
+    page::frame("400 Bad Request", html! { p { (why) } })
 }
 
 /// Whoever the hint names comes first.
@@ -188,17 +233,19 @@ fn picker(users: &[OktaUser], request: &Request, hint: Option<&str>) -> Markup {
     let (first, others): (Vec<&OktaUser>, Vec<&OktaUser>) = users.iter().partition(is_hinted);
     let list = html! {
         p { "Who signs in?" }
-        ul {
+        ul.people {
             @for user in first.into_iter().chain(others) {
                 li {
-                    a href={ "/oauth2/v1/authorize?" (request.raw_query) "&sim_user=" (user.id) } { (user.person.name()) }
-                    " " (user.person.email)
-                    @if user.status != Status::Active { " (" (user.status.name()) ")" }
+                    a href={ "/oauth2/v1/authorize?" (request.raw_query) "&sim_user=" (user.id) } {
+                        strong { (user.person.name()) } " " span { (user.person.email) }
+                        @if user.status != Status::Active { " " span.pill.bad { (user.status.name()) } }
+                        @for role in &user.person.roles { " " span.pill { (role) } }
+                    }
                 }
             }
         }
     };
-    frame("Sign in", list)
+    page::frame("Sign in", list)
 }
 
 /// `POST /oauth2/v1/token`
@@ -301,7 +348,7 @@ pub(super) fn logout(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, Ref
     }
     let state = asked("state");
     Ok(match (target.is_empty(), state.is_empty()) {
-        (true, _) => Answer::page(200, frame("Signed out", html! { p { "You are signed out." } })),
+        (true, _) => Answer::page(200, page::frame("Signed out", html! { p { "You are signed out." } })),
         (false, true) => Answer::redirect(&target),
         (false, false) => back(&target, &[("state", &state)]),
     })

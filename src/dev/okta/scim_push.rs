@@ -1,5 +1,8 @@
 //! Okta's SCIM client: pushes users, groups and roles to an application in the order and the shapes that Okta sends.
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -79,6 +82,21 @@ impl ScimPush {
         self.users.get(okta_id).map(String::as_str)
     }
 
+    /// Another bearer token from now on.
+    pub fn set_token(&mut self, token: &str) {
+        token.clone_into(&mut self.token);
+    }
+
+    /// Groups that were pushed.
+    pub fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Roles that the application offers.
+    pub fn role_count(&self) -> usize {
+        self.roles.values().map(|(id, _)| id).collect::<BTreeSet<_>>().len()
+    }
+
     /// The application's id of a group that was pushed.
     pub fn group_id(&self, name: &str) -> Option<&str> {
         self.groups.get(name).map(String::as_str)
@@ -156,7 +174,7 @@ impl ScimPush {
                 self.roles.insert(pair.1.to_lowercase(), pair);
             }
         }
-        Ok(self.roles.values().map(|(id, _)| id).collect::<std::collections::BTreeSet<_>>().len())
+        Ok(self.role_count())
     }
 
     async fn all(&mut self, endpoint: &str) -> Result<Vec<Value>, PushError> {
@@ -354,27 +372,5 @@ impl ScimPush {
     pub async fn delete_group(&mut self, name: &str) -> Result<(), PushError> {
         let Some(id) = self.groups.remove(name) else { return Ok(()) };
         self.send(Method::DELETE, &format!("/Groups/{id}"), None).await.map(|_| ())
-    }
-
-    /// The whole provisioning: test, roles, every user, every group that someone is in.
-    ///
-    /// # Errors
-    /// The first [`PushError`].
-    pub async fn push_everyone(&mut self, users: &[OktaUser]) -> Result<(), PushError> {
-        self.test_credentials().await?;
-        self.discover_roles().await?;
-        for user in users {
-            self.push_user(user).await?;
-        }
-        let mut groups: BTreeMap<&str, Vec<OktaUser>> = BTreeMap::new();
-        for user in users {
-            for group in &user.person.groups {
-                groups.entry(group).or_default().push(user.clone());
-            }
-        }
-        for (name, members) in groups {
-            self.push_group(name, &members).await?;
-        }
-        Ok(())
     }
 }

@@ -141,10 +141,8 @@ pub(super) fn deactivate(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer,
     if user.status == Status::Deprovisioned {
         return Err(Refusal::exact(api_error(call.clock, 403, "E0000038", None)));
     }
-    (user.status, user.changed_ms) = (Status::Deprovisioned, call.now_ms);
-    (user.sessions, user.refresh_tokens, user.grants) = (0, 0, 0);
     let id = user.id.clone();
-    okta.downstream.remove(&id);
+    okta.deprovision(&id);
     Ok(Answer::json(200, &json!({})))
 }
 
@@ -155,9 +153,8 @@ pub(super) fn activate(okta: &mut Okta, call: &mut Call<'_>) -> Result<Answer, R
         Status::Suspended => return Err(Refusal::exact(api_error(call.clock, 403, "E0000038", None))),
         Status::Staged | Status::Deprovisioned => {}
     }
-    (user.status, user.changed_ms) = (Status::Active, call.now_ms);
     let id = user.id.clone();
-    okta.downstream.insert(id, true);
+    okta.activate(&id);
     let token = random_text(call.clock);
     let url = format!("{}/welcome/{token}", call.base);
     Ok(Answer::json(200, &json!({ "activationUrl": url, "activationToken": token })))

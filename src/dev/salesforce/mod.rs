@@ -3,7 +3,7 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use crate::dev::{
-    Person,
+    AccountView, Person,
     access::{ALPHANUMERIC, Grant, Limit, Rate, random_id, random_text},
     route::Route,
     sim::{Call, Tool},
@@ -266,6 +266,24 @@ impl Tool for Salesforce {
 
     fn rate_headers(&self, rate: &Rate) -> Vec<(&'static str, String)> {
         vec![("sforce-limit-info", format!("api-usage={}/{}", rate.limit - rate.remaining, rate.limit))]
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        let view = |user: &Value| {
+            let of =
+                |rows: &[Value], column: &str| rows.iter().filter(|row| row[column] == user["Id"]).count();
+            let is_frozen =
+                self.logins.iter().any(|row| row["UserId"] == user["Id"] && row["IsFrozen"] == true);
+            let is_active = user["IsActive"] == true;
+            let state = match (is_active, is_frozen) {
+                (true, false) => "active",
+                (true, true) => "frozen",
+                (false, _) => "inactive",
+            };
+            AccountView::new(user["Email"].as_str().unwrap_or_default(), state, is_active && !is_frozen)
+                .holding(of(&self.sessions, "UsersId"), of(&self.tokens, "UserId"))
+        };
+        self.users.iter().map(view).collect()
     }
 
     fn state(&self) -> Value {

@@ -7,6 +7,9 @@ mod oidc;
 mod security_events;
 mod universal_logout;
 
+pub use security_events::PATH as SECURITY_EVENTS;
+pub use universal_logout::PATH as UNIVERSAL_LOGOUT;
+
 use super::{Incoming, api, reply};
 use crate::app::App;
 

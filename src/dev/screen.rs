@@ -1,0 +1,60 @@
+//! What `ceven dev` says when everything is there.
+use serde_json::{Value, json};
+
+use super::run::{Dev, ORGANIZATION};
+
+/// The tour of the README in five lines.
+const TOUR: [&str; 5] = [
+    "1. Open the sign-in link: you are Priya, an admin, signed in with the simulated Okta.",
+    "2. Team > Dana Lee > Offboard: see what would happen at nine tools, then do it, and watch the bars.",
+    "3. On the page of a tool, look at Dana's account; on Okta's, deactivate somebody else.",
+    "4. Break a tool (\"Break it\" on its page), offboard Lou Berg, mend it, and see it tried again.",
+    "5. Download the evidence, and verify it offline: ceven audit verify FILE",
+];
+
+/// For people.
+pub fn text(dev: &Dev) -> String {
+    let seeded = &dev.seeded;
+    let mut lines = vec![
+        format!(
+            "Ceven {}  DEV MODE: a simulated Okta tenant and simulated tools. Nothing leaves this machine.",
+            env!("CARGO_PKG_VERSION")
+        ),
+        String::new(),
+        format!("  Sign in (once)     {}", dev.sign_in_url),
+        format!("  Console            {}/app   (Sign in with Okta, organization {ORGANIZATION})", dev.url),
+        format!("  SCIM base URL      {}", dev.app.scim_url),
+    ];
+    for (name, url) in dev.simulators.addresses() {
+        let page = url.trim_end_matches("/hook");
+        lines.push(format!("  {:<17}  {page}/_sim", name.replace('_', " ")));
+    }
+    lines.push(match &dev.data {
+        Some(file) => format!("  Data               {}", file.display()),
+        None => "  Data               goes with this process; keep it with --data FILE".to_owned(),
+    });
+    lines.push(String::new());
+    lines.push(format!(
+        "Okta pushed {} people, {} groups and {} roles by SCIM in {} requests. Console after {} ms, all after {} ms.",
+        seeded.users, seeded.groups, seeded.roles, seeded.requests, seeded.console_ms, seeded.seeded_ms
+    ));
+    lines.push(String::new());
+    lines.extend(TOUR.map(str::to_owned));
+    lines.join("\n")
+}
+
+/// For programs.
+pub fn view(dev: &Dev) -> Value {
+    let simulators = dev.simulators.addresses().into_iter().map(|(name, url)| {
+        let page = format!("{}/_sim", url.trim_end_matches("/hook"));
+        json!({ "name": name, "url": url, "page": page })
+    });
+    let seeded = &dev.seeded;
+    json!({
+        "mode": "dev", "organization": ORGANIZATION, "console_url": format!("{}/app", dev.url),
+        "sign_in_url": dev.sign_in_url, "scim_url": dev.app.scim_url, "simulators": simulators.collect::<Vec<_>>(),
+        "data": dev.data, "console_ms": seeded.console_ms, "seeded_ms": seeded.seeded_ms,
+        "pushed": { "users": seeded.users, "groups": seeded.groups, "roles": seeded.roles,
+            "requests": seeded.requests },
+    })
+}

@@ -267,6 +267,8 @@ async fn node(file: &std::path::Path, clock: Arc<dyn Clock>, bound: SocketAddr) 
         ("CEVEN_DATABASE__URL", format!("sqlite://{}?mode=rwc", file.display())),
         ("CEVEN_SECURITY__OUTBOUND_ALLOW", "127.0.0.0/8, ::1/128".to_owned()),
         ("CEVEN_OFFBOARDING__LEASE_MS", "3000".to_owned()),
+        // The tenant is here to be played with: its keys change more often than anybody's.
+        ("CEVEN_OUTBOUND__KEYS_COOL_DOWN_MS", "0".to_owned()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     let settings = Settings::load(None, variables).map_err(|error| because("the settings")(&error))?;

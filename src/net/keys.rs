@@ -1,8 +1,8 @@
 //! Issuers' public keys, kept for as long as they may be.
 //!
 //! 1. `Cache-Control: max-age` counts, between a minute and a day; without it an hour.
-//! 2. A token with an unknown key id leads to one fetch, and to no other until the cool-down is over: nobody makes
-//!    Ceven hammer an issuer by inventing ids.
+//! 2. A token with an unknown key id, or with none and signed by none of the keys, leads to one fetch, and to no other
+//!    until the cool-down is over: nobody makes Ceven hammer an issuer by inventing ids.
 //! 3. Callers for the same issuer share one fetch; those of other issuers never wait for it.
 //! 4. While the issuer cannot be reached, keys that were fetched within the last day go on counting.
 //! 5. A fetch takes five seconds and 256 KiB at most (the client's limits).
@@ -58,7 +58,10 @@ impl Keys {
         let mut kept = entry.lock().await; // (3)
         let now_ms = self.clock.now_ms();
         let is_fresh = kept.keys.is_some() && now_ms < kept.fresh_until_ms;
-        let is_known = kept.keys.as_ref().is_some_and(|keys| keys.knows(jws));
+        let is_known = kept.keys.as_ref().is_some_and(|keys| match jws.kid() {
+            Some(_) => keys.knows(jws),
+            None => keys.verify(jws).is_ok(),
+        });
         let may_try = kept.tried_ms.is_none_or(|tried_ms| now_ms >= tried_ms + self.cool_down_ms); // (2)
         if (!is_fresh || !is_known) && may_try {
             kept.tried_ms = Some(now_ms);

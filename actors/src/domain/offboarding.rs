@@ -246,6 +246,11 @@ impl Task {
         changed
     }
 
+    /// Forgets steps that only earlier tries have failed at; the tries and the audit log remember them.
+    pub fn forget_failures(&mut self) {
+        self.steps.retain(|step| !matches!(step.outcome, Outcome::Failed(_)));
+    }
+
     /// Notes a try that has ended.
     pub fn note_try(&mut self, one: Try) {
         if self.tries.len() >= TRIES {

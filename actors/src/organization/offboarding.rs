@@ -163,7 +163,10 @@ pub(super) fn report(state: &Snapshot, report: &Report, stamp: Stamp) -> Decided
         let failure = verdict(&report.steps);
         let is_old = stamp.at_ms - task.trying_since_ms > GIVE_UP_MS;
         match failure {
-            None => finish(&mut task, TaskState::Done, stamp),
+            None => {
+                task.forget_failures();
+                finish(&mut task, TaskState::Done, stamp);
+            }
             Some(Failure::Auth { detail }) => {
                 task.not_before_ms = stamp.at_ms;
                 if let Some(connector) = state.connector(task.connector).filter(|one| one.paused.is_none()) {

@@ -144,6 +144,9 @@ pub(super) async fn flaky_github(stage: &Stage<'_>, story: &mut Story) -> Told {
         "not before the time that GitHub had named",
         until_ms.zip(second).is_some_and(|(until_ms, second_ms)| second_ms >= until_ms),
     );
+    let failed = flaky.iter().flat_map(|task| task["steps"].as_array().into_iter().flatten());
+    let failed = failed.filter(|step| step["outcome"]["status"] == "failed").count();
+    story.equal("no failed step is left of it", failed, 0);
     let once = calm.iter().filter(|task| tries(task).len() == 1).count();
     story.equal("the others were done at the first try", once, TOOLS - 1);
     let met: Vec<u16> =

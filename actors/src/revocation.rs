@@ -4,11 +4,15 @@
 //! 2. The judge is the organization's log, which knows used tokens also after a restart and of other nodes. Whatever
 //!    this actor has forgotten is found there.
 //! 3. A claim whose command came to nothing is released, so that Okta's next try can work.
-use std::collections::{BTreeSet, HashSet};
+//! 4. Nobody waits while many are forgotten at once: each claim forgets a few.
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, rpc::CallResult};
 
-use crate::domain::{okta::UsedToken, token::Digest};
+use crate::domain::okta::UsedToken;
 
 /// The way to the actor.
 pub struct Revocations {
@@ -26,10 +30,23 @@ struct RevocationActor {
     limit: usize,
 }
 
+/// Half of a digest: 128 bits tell more tokens apart than there will ever be, in half of the memory.
+type Key = [u8; 16];
+
+/// Forgotten at most, each time another is remembered (4).
+const FORGOTTEN: usize = 8;
+
 #[derive(Default)]
 struct Claims {
-    keys: HashSet<Digest>,
-    by_time: BTreeSet<(i64, Digest)>,
+    keys: HashSet<Key>,
+    /// When to forget them; what was released is still here.
+    by_time: BinaryHeap<Reverse<(i64, Key)>>,
+}
+
+fn key(token: &UsedToken) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(&token.key[..16]);
+    key
 }
 
 impl Revocations {
@@ -64,23 +81,24 @@ impl Revocations {
 impl Claims {
     /// (1)
     fn claim(&mut self, token: UsedToken, limit: usize) -> bool {
-        while let Some(&(until_ms, key)) = self.by_time.first() {
+        for _ in 0..FORGOTTEN {
+            let Some(&Reverse((until_ms, oldest))) = self.by_time.peek() else { break };
             if until_ms > token.used_ms && self.keys.len() < limit {
                 break;
             }
-            self.by_time.remove(&(until_ms, key));
-            self.keys.remove(&key);
+            self.by_time.pop();
+            self.keys.remove(&oldest);
         }
-        let is_first = self.keys.insert(token.key);
+        let key = key(&token);
+        let is_first = self.keys.insert(key);
         if is_first {
-            self.by_time.insert((token.until_ms, token.key));
+            self.by_time.push(Reverse((token.until_ms, key)));
         }
         is_first
     }
 
     fn release(&mut self, token: UsedToken) {
-        self.keys.remove(&token.key);
-        self.by_time.remove(&(token.until_ms, token.key));
+        self.keys.remove(&key(&token));
     }
 }
 

@@ -6,13 +6,14 @@
 //! 3. Callers for the same issuer share one fetch; those of other issuers never wait for it.
 //! 4. While the issuer cannot be reached, keys that were fetched within the last day go on counting.
 //! 5. A fetch takes five seconds and 256 KiB at most (the client's limits).
-use std::sync::Arc;
+//! 6. A token whose key is known never waits, whatever others have led to.
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ceven_actors::{
     clock::Clock,
     connector::wire::{Method, Request},
     ports::Outbound,
-    protocol::jose::{Jws, KeySet},
+    protocol::jose::{JoseError, Jws, KeySet},
 };
 use dashmap::DashMap;
 use tokio::sync::Mutex;
@@ -27,21 +28,44 @@ pub struct Keys {
     outbound: Arc<dyn Outbound>,
     clock: Arc<dyn Clock>,
     cool_down_ms: i64,
-    sets: DashMap<String, Arc<Mutex<Kept>>>,
+    sets: DashMap<String, Arc<Issuer>>,
 }
 
 #[derive(Default)]
+struct Issuer {
+    kept: RwLock<Kept>,
+    /// Whoever may fetch (3).
+    turn: Mutex<()>,
+}
+
+#[derive(Clone, Default)]
 struct Kept {
-    keys: Option<KeySet>,
+    keys: Option<Arc<KeySet>>,
     fetched_ms: i64,
     fresh_until_ms: i64,
     tried_ms: Option<i64>,
 }
 
-/// The issuer's keys cannot be had now.
+impl Issuer {
+    fn kept(&self) -> Kept {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, kept: Kept) {
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+}
+
+/// Why a token is not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the issuer's keys cannot be fetched")]
-pub struct NoKeys;
+pub enum Unverified {
+    /// There are no keys, and none can be fetched now.
+    #[error("the issuer's keys cannot be fetched")]
+    NoKeys,
+    /// The keys say no.
+    #[error(transparent)]
+    Token(#[from] JoseError),
+}
 
 impl Keys {
     /// Knows none yet.
@@ -49,33 +73,39 @@ impl Keys {
         Self { outbound, clock, cool_down_ms, sets: DashMap::new() }
     }
 
-    /// The keys at an address that a token may be verified with. Call it only for addresses that an admin has saved.
+    /// Verifies a token with the keys at an address. Call it only for addresses that an admin has saved.
     ///
     /// # Errors
-    /// [`NoKeys`] when there are none, and none can be fetched.
-    pub async fn fitting(&self, jwks_uri: &str, jws: &Jws) -> Result<KeySet, NoKeys> {
-        let entry = self.sets.entry(jwks_uri.to_owned()).or_default().value().clone();
-        let mut kept = entry.lock().await; // (3)
-        let now_ms = self.clock.now_ms();
-        let is_fresh = kept.keys.is_some() && now_ms < kept.fresh_until_ms;
-        let is_known = kept.keys.as_ref().is_some_and(|keys| match jws.kid() {
-            Some(_) => keys.knows(jws),
-            None => keys.verify(jws).is_ok(),
-        });
+    /// [`Unverified`].
+    pub async fn verify(&self, jwks_uri: &str, jws: &Jws) -> Result<(), Unverified> {
+        let issuer = self.sets.entry(jwks_uri.to_owned()).or_default().value().clone();
+        let seen = issuer.kept();
+        let fresh = seen.keys.as_ref().filter(|_| self.clock.now_ms() < seen.fresh_until_ms);
+        let verdict = fresh.map(|keys| keys.verify(jws));
+        match verdict {
+            Some(Ok(())) => return Ok(()), // (6)
+            Some(Err(error @ JoseError::Signature)) if jws.kid().is_some() => return Err(error.into()), // (6)
+            _ => {}
+        }
+        let _turn = issuer.turn.lock().await; // (3)
+        let (mut kept, now_ms) = (issuer.kept(), self.clock.now_ms());
         let may_try = kept.tried_ms.is_none_or(|tried_ms| now_ms >= tried_ms + self.cool_down_ms); // (2)
-        if (!is_fresh || !is_known) && may_try {
+        if kept.fetched_ms == seen.fetched_ms && may_try {
             kept.tried_ms = Some(now_ms);
             if let Some((keys, lifetime_ms)) = self.fetch(jwks_uri).await {
-                *kept = Kept {
-                    keys: Some(keys),
-                    fetched_ms: now_ms,
-                    fresh_until_ms: now_ms + lifetime_ms,
-                    tried_ms: Some(now_ms),
-                };
+                kept.keys = Some(Arc::new(keys));
+                (kept.fetched_ms, kept.fresh_until_ms) = (now_ms, now_ms + lifetime_ms);
             }
+            issuer.keep(kept.clone());
+        }
+        if let Some(Err(error)) = verdict
+            && kept.fetched_ms == seen.fetched_ms
+        {
+            return Err(error.into()); // The keys are those that have said no.
         }
         let is_usable = now_ms < kept.fetched_ms + LONGEST_MS; // (4)
-        kept.keys.clone().filter(|_| is_usable).ok_or(NoKeys)
+        let keys = kept.keys.filter(|_| is_usable).ok_or(Unverified::NoKeys)?;
+        Ok(keys.verify(jws)?)
     }
 
     async fn fetch(&self, jwks_uri: &str) -> Option<(KeySet, i64)> {

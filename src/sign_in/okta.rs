@@ -194,9 +194,7 @@ async fn verify(
 ) -> Result<oidc::Identity, Refusal> {
     let failed = |cause: String| Refusal::new("failed", cause);
     let jws = Jws::parse(token).map_err(|error| failed(error.to_string()))?;
-    let keys =
-        app.keys.fitting(&okta.metadata.jwks_uri, &jws).await.map_err(|error| failed(error.to_string()))?;
-    keys.verify(&jws).map_err(|error| failed(error.to_string()))?;
+    app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| failed(error.to_string()))?;
     let expected = Expected {
         issuer: okta.issuer(),
         client_id: &okta.client_id,

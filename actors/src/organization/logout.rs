@@ -150,13 +150,15 @@ fn verified(
     said: Option<&str>,
     stamp: Stamp,
 ) -> Verdict {
-    let Some(stream) = &okta.stream else { return Verdict::Nothing };
-    if said.is_some() && said != stream.asked.as_deref() {
+    let asked = okta.stream.as_ref().and_then(|stream| stream.asked.as_deref());
+    if said.is_some() && said != asked {
         return Verdict::WrongState;
     }
-    let mut stream = stream.clone();
+    let Some(mut stream) = okta.stream.clone() else { return Verdict::Nothing };
     stream.verified_ms = Some(stamp.at_ms);
-    stream.asked = None;
+    if said.is_some() {
+        stream.asked = None;
+    }
     let okta = OktaConnection { stream: Some(stream), ..(**okta).clone() };
     decision.changes.push(Change::Okta(Arc::new(okta)));
     Verdict::Nothing

@@ -1,7 +1,8 @@
 //! `POST /api/v1/sso/okta/security-events`: security event tokens, pushed (RFC 8935).
 //!
 //! 1. A token that was taken before is answered like the first one (§2).
-//! 2. A refusal is 400 with `err` and `description` (§2.4); 503 when it may be sent again.
+//! 2. A token names no client: every organization of the tenant whose audience fits is told.
+//! 3. A refusal is 400 with `err` and `description` (§2.4); 503 when it may be sent again.
 use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
@@ -24,6 +25,7 @@ use super::universal_logout::SKEW_SECS;
 use crate::{
     app::App,
     http::{Incoming, body::read_text, reply},
+    net::keys::Unverified,
 };
 
 /// Path below the public URL, and Ceven's name as an audience.
@@ -84,11 +86,14 @@ async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
     let jws = Jws::parse(text.trim()).map_err(SetError::from)?;
     jws.require_type(security_event::TOKEN_TYPE).map_err(SetError::from)?;
     let now_ms = app.clock.now_ms();
-    // The token names no client, so each organization of this tenant may be meant; the audience tells them apart.
+    let mut is_taken = false;
     let mut last = SetError::new("invalid_issuer", "No organization is connected to this issuer.");
     for (organization, okta) in connections(app, &jws).await? {
-        let keys = app.keys.fitting(&okta.metadata.jwks_uri, &jws).await.map_err(|_| AWAY)?;
-        keys.verify(&jws).map_err(SetError::from)?;
+        // (2)
+        app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| match error {
+            Unverified::NoKeys => AWAY,
+            Unverified::Token(error) => SetError::from(error).into(),
+        })?;
         let own = format!("{}{PATH}", app.public_url);
         let mut audiences = vec![own.as_str()];
         audiences.extend(okta.stream.iter().flat_map(|stream| stream.audiences.iter().map(String::as_str)));
@@ -123,14 +128,14 @@ async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
                     Ok(executed) if executed.answer == Answer::Judged(Verdict::WrongState) => {
                         last = SetError::new("invalid_state", "This is not the state that was asked for.");
                     }
-                    Ok(_) => return Ok(()),
+                    Ok(_) => is_taken = true,
                     Err(OrganizationError::Forbidden) => {}
                     Err(_) => return Err(AWAY),
                 }
             }
         }
     }
-    Err(last.into())
+    if is_taken { Ok(()) } else { Err(last.into()) }
 }
 
 /// Organizations that one tenant may send to, at most.

@@ -5,7 +5,8 @@
 //!    connected leads to no outgoing request.
 //! 3. Refusals of tokens all look the same.
 //! 4. Addresses that send bad tokens are slowed down; those that send good ones are not counted.
-//! 5. Of several copies of a token one goes on; a command that came to nothing gives the claim back.
+//! 5. A copy of a token that was obeyed is refused before its signature is looked at: it costs no more than a read.
+//! 6. Of several copies of a token one goes on; a command that came to nothing gives the claim back.
 use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
@@ -14,7 +15,10 @@ use ceven_actors::{
         id::OrganizationId,
         okta::{OktaConnection, UsedToken},
     },
-    organization::message::{Answer, Command, OrganizationError, Verdict},
+    organization::{
+        message::{Answer, Command, OrganizationError, Verdict},
+        state::Snapshot,
+    },
     protocol::{
         jose::Jws,
         revocation::{self, Expected, Subject},
@@ -29,6 +33,7 @@ use warp::reply::Response;
 use crate::{
     app::App,
     http::{Incoming, body::read_json, reply, scim::log::Answered},
+    net::keys::Unverified,
 };
 
 /// Path below the public URL: what the token's audience must be.
@@ -142,7 +147,7 @@ async fn obey(
     let reason = subject.as_ref().err().copied();
     let used = signed.used;
     if !app.revocations.claim(used).await {
-        return Err(Outcome::refused("replay")); // (5)
+        return Err(Outcome::refused("replay")); // (6)
     }
     let command = Command::LogOut { subject: subject.ok(), used };
     let executed = app.execute(signed.organization, command, caller).await;
@@ -150,7 +155,7 @@ async fn obey(
         Ok(executed) => Ok(judged(executed.answer, reason)),
         Err(OrganizationError::Replayed) => Err(Outcome::refused("replay")),
         Err(error) => {
-            app.revocations.release(used); // (5)
+            app.revocations.release(used); // (6)
             Err(match error {
                 OrganizationError::Forbidden => Outcome::refused("the connection to Okta has changed"),
                 OrganizationError::Busy => Outcome::new(StatusCode::TOO_MANY_REQUESTS, "too many requests"),
@@ -180,15 +185,22 @@ async fn authenticate(
     headers: &HeaderMap,
     known: &mut Option<OrganizationId>,
 ) -> Result<Signed, Outcome> {
+    let now_ms = app.clock.now_ms();
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.map(secret::from_header).ok_or_else(|| Outcome::refused("no token"))?;
     let jws = Jws::parse(token).map_err(Outcome::refused)?;
     jws.require_type(revocation::TOKEN_TYPE).map_err(Outcome::refused)?;
-    let (organization, okta) = connection(app, &jws).await?;
+    let (snapshot, okta) = connection(app, &jws).await?;
+    let organization = snapshot.profile().id;
     *known = Some(organization);
-    let keys = app.keys.fitting(&okta.metadata.jwks_uri, &jws).await.map_err(|_| Outcome::away())?;
-    keys.verify(&jws).map_err(Outcome::refused)?;
-    let now_ms = app.clock.now_ms();
+    let used = |jti: &str, until_ms| UsedToken::new("universal logout", okta.issuer(), jti, until_ms, now_ms);
+    if jws.text("jti").is_some_and(|jti| snapshot.is_used(&used(jti, now_ms))) {
+        return Err(Outcome::refused("replay")); // (5)
+    }
+    app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| match error {
+        Unverified::NoKeys => Outcome::away(),
+        Unverified::Token(error) => Outcome::refused(error),
+    })?;
     let expected = Expected {
         issuer: okta.issuer(),
         client_id: &okta.client_id,
@@ -198,19 +210,20 @@ async fn authenticate(
     };
     let verified = revocation::verify(&jws, &expected).map_err(Outcome::refused)?;
     let until_ms = verified.remember_until_secs.saturating_mul(1_000);
-    let used = UsedToken::new("universal logout", okta.issuer(), &verified.jti, until_ms, now_ms);
+    let used = used(&verified.jti, until_ms);
     Ok(Signed { organization, okta, used })
 }
 
 /// (2)
-async fn connection(app: &App, jws: &Jws) -> Result<(OrganizationId, Arc<OktaConnection>), Outcome> {
+async fn connection(app: &App, jws: &Jws) -> Result<(Arc<Snapshot>, Arc<OktaConnection>), Outcome> {
     let unknown = || Outcome::refused("no organization is connected to this issuer with this client id");
     let (issuer, client_id) = jws.text("iss").zip(jws.text("sub")).ok_or_else(unknown)?;
     let owner = app.store.okta_owner(issuer, client_id).await.map_err(|_| Outcome::away())?;
     let organization = owner.ok_or_else(unknown)?;
     let snapshot = app.fresh(organization).await.map_err(|_| Outcome::away())?;
     let okta = snapshot.okta().filter(|okta| okta.issuer() == issuer && okta.client_id == client_id);
-    Ok((organization, okta.ok_or_else(unknown)?.clone()))
+    let okta = okta.ok_or_else(unknown)?.clone();
+    Ok((snapshot, okta))
 }
 
 /// Whom it is about. What cannot be read for its size, type or time is refused before the token is used up.

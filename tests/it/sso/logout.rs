@@ -5,18 +5,18 @@ use serde_json::{Value, json};
 
 use super::tenant::{CLIENT, Key, Keys, Node, Tenant, email, header, node_in};
 
-fn form() -> OktaForm {
+pub fn form() -> OktaForm {
     OktaForm { client_id: CLIENT.into(), client_secret: Some("secret".into()), ..OktaForm::default() }
 }
 
-async fn connected() -> (Node, Tenant, ceven_actors::domain::id::OrganizationId) {
+pub async fn connected() -> (Node, Tenant, ceven_actors::domain::id::OrganizationId) {
     let (node, tenant) = (Node::start().await, Tenant::start().await);
     let acme = node.organization("acme").await;
     node.connect(acme, &tenant, form()).await;
     (node, tenant, acme)
 }
 
-fn token(node: &Node, tenant: &Tenant, jti: &str) -> String {
+pub fn token(node: &Node, tenant: &Tenant, jti: &str) -> String {
     tenant.key.sign(&header().to_string(), &node.claims(tenant, jti).to_string())
 }
 

@@ -103,12 +103,17 @@ impl Server {
         server
     }
 
-    /// Another node on the same database.
+    /// Another process of the same installation: the same database and public address, a folder and ports of its own.
     pub async fn beside(&self) -> Self {
-        let (port, admin_port) = (free_port(), free_port());
-        let (folder, database_url) = (tempfile::tempdir().unwrap(), self.database_url.clone());
-        let settings = self.settings.clone();
-        let mut other = Self { folder, database_url, port, admin_port, child: None, settings };
+        let public_url = ("CEVEN_SERVER__PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{}", self.port));
+        let mut other = Self {
+            folder: tempfile::tempdir().unwrap(),
+            database_url: self.database_url.clone(),
+            port: free_port(),
+            admin_port: free_port(),
+            child: None,
+            settings: [self.settings.as_slice(), &[public_url]].concat(),
+        };
         other.boot().await;
         other
     }

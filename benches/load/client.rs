@@ -1,5 +1,6 @@
 //! A generator that costs little: keep-alive connections, prepared requests, no HTTP library.
 use std::{
+    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// A request as bytes.
@@ -45,20 +46,30 @@ impl Slice {
     }
 }
 
-struct Connection {
+/// A connection that is kept.
+pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the server accepts");
+    /// Connects.
+    pub async fn open(port: u16) -> Self {
+        Self::open_from(Ipv4Addr::LOCALHOST, port).await
+    }
+
+    /// Connects from one of the machine's own addresses, 127.0.0.0/8.
+    pub async fn open_from(own: Ipv4Addr, port: u16) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((own, 0).into()).expect("an address");
+        let server = (Ipv4Addr::LOCALHOST, port).into();
+        let stream = socket.connect(server).await.expect("the server accepts");
         stream.set_nodelay(true).expect("a socket");
         Self { stream, buffer: Vec::with_capacity(1 << 16) }
     }
 
-    /// Sends and reads one answer; whether it was a 2xx, and its body.
-    async fn ask(&mut self, request: &[u8]) -> (bool, &[u8]) {
+    /// Sends and reads one answer; its status and its body.
+    pub async fn ask(&mut self, request: &[u8]) -> (u16, &[u8]) {
         self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
         loop {
@@ -70,11 +81,11 @@ impl Connection {
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "))
                 .map_or(0, |text| text.parse().expect("a length"));
-            let good = head.as_bytes()[9] == b'2';
+            let status = head[9..12].parse().expect("a status");
             while self.buffer.len() < end + 4 + length {
                 assert!(self.stream.read_buf(&mut self.buffer).await.expect("the server answers") > 0);
             }
-            return (good, &self.buffer[end + 4..]);
+            return (status, &self.buffer[end + 4..]);
         }
     }
 }
@@ -93,9 +104,48 @@ pub async fn run(port: u16, requests: &[Request], connections: usize, length: Du
                 if sent.duration_since(begun) > length {
                     break;
                 }
-                let (good, body) = connection.ask(&requests[index % requests.len()]).await;
-                slice.failed += usize::from(!good || body.is_empty());
+                let (status, body) = connection.ask(&requests[index % requests.len()]).await;
+                slice.failed += usize::from(status / 100 != 2 || body.is_empty());
                 slice.latencies.push(sent.elapsed());
+            }
+            slice
+        })
+    });
+    let mut whole = Slice::default();
+    for task in futures_util::future::join_all(tasks).await {
+        let part = task.expect("a client");
+        whole.failed += part.failed;
+        whole.latencies.extend(part.latencies);
+    }
+    whole.length = begun.elapsed();
+    whole
+}
+
+/// Sends the requests in turn at a rate that no slow answer changes; latencies count from when a request was due.
+pub async fn paced(
+    port: u16,
+    requests: &[Request],
+    connections: usize,
+    rate: f64,
+    length: Duration,
+) -> Slice {
+    let requests: Arc<[Request]> = requests.into();
+    let (begun, gap) = (Instant::now(), Duration::from_secs_f64(connections as f64 / rate));
+    let tasks = (0..connections).map(|number| {
+        let requests = requests.clone();
+        tokio::spawn(async move {
+            let mut connection = Connection::open(port).await;
+            let mut slice = Slice::default();
+            let mut due = begun + gap.mul_f64(number as f64 / connections as f64);
+            for index in number * 31.. {
+                if due.duration_since(begun) > length {
+                    break;
+                }
+                tokio::time::sleep_until(due.into()).await;
+                let (status, _) = connection.ask(&requests[index % requests.len()]).await;
+                slice.failed += usize::from(status / 100 != 2);
+                slice.latencies.push(due.elapsed());
+                due += gap;
             }
             slice
         })
@@ -123,8 +173,8 @@ pub async fn once_each(port: u16, requests: Vec<Request>, connections: usize) ->
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(request) = requests.get(index) else { return (ids, slice) };
                 let sent = Instant::now();
-                let (good, body) = connection.ask(request).await;
-                slice.failed += usize::from(!good);
+                let (status, body) = connection.ask(request).await;
+                slice.failed += usize::from(status / 100 != 2);
                 slice.latencies.push(sent.elapsed());
                 let text = String::from_utf8_lossy(body);
                 ids.extend(

@@ -1,5 +1,5 @@
 //! The load run: `cargo bench --bench load -- --users 20000 [--rounds 5] [--slice-ms 1000] [--organizations 10000]
-//! [--only reads|lists|writes|restart]`.
+//! [--only reads|lists|writes|restart|logout|jti|export]`.
 //!
 //! A real server on a fresh SQLite database, over loopback, in turn with a bare warp route that answers the
 //! same bytes. What counts is the ratio inside a round (median, with least and greatest), and the server's CPU per
@@ -7,9 +7,13 @@
 use std::time::{Duration, Instant};
 
 mod client;
+mod export;
+mod jti;
+mod logout;
 mod organizations;
 mod process;
 mod raw;
+mod tenant;
 
 use client::{Request, Slice, run};
 use process::{Server, fdatasyncs_per_second};
@@ -90,6 +94,15 @@ async fn measure(options: &Options) {
             begun.elapsed(),
             server.memory_kib("VmRSS")
         );
+    }
+    if options.runs("logout") {
+        logout::measure(&mut server, &ids, options).await;
+    }
+    if options.runs("jti") {
+        jti::measure().await;
+    }
+    if options.runs("export") {
+        export::measure(options).await;
     }
     if options.organizations > 0 {
         drop(server);

@@ -23,6 +23,7 @@ pub struct Server {
     token: String,
     folder: TempDir,
     child: Child,
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 fn free_port() -> u16 {
@@ -39,17 +40,11 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("the server");
-        let mut server = Self { port, admin_port, token: String::new(), folder, child };
+        let mut server = Self { port, admin_port, token: String::new(), folder, child, settings: Vec::new() };
         server.until_ready().await;
-        for verb in [
-            &["org", "create", "--name", "Load", "--slug", "load"][..],
-            &["token", "mint", "--org", "load", "--label", "load", "--json"],
-        ] {
-            let output = ceven(&server.folder, port, admin_port, verb).output().expect("a verb");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-            server.token = document["token"].as_str().unwrap_or_default().to_owned();
-        }
+        server.verb(&["org", "create", "--name", "Load", "--slug", "load"]);
+        let minted = server.verb(&["token", "mint", "--org", "load", "--label", "load"]);
+        server.token = minted["token"].as_str().unwrap_or_default().to_owned();
         server
     }
 
@@ -66,7 +61,8 @@ impl Server {
             .arg(&file)
             .spawn()
             .expect("a bare server");
-        let server = Self { port, admin_port: port, token: String::new(), folder, child };
+        let server =
+            Self { port, admin_port: port, token: String::new(), folder, child, settings: Vec::new() };
         server.until_ready().await;
         server
     }
@@ -75,8 +71,30 @@ impl Server {
     pub async fn restart(&mut self) {
         self.child.kill().and_then(|()| self.child.wait()).expect("an end");
         let mut command = ceven(&self.folder, self.port, self.admin_port, &["serve"]);
+        command.envs(self.settings.iter().copied());
         self.child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the server");
         self.until_ready().await;
+    }
+
+    /// The same with other settings.
+    pub async fn restart_with(&mut self, settings: &[(&'static str, &'static str)]) {
+        self.settings = settings.to_vec();
+        self.restart().await;
+    }
+
+    /// Runs a verb that must succeed; its document.
+    pub fn verb(&self, arguments: &[&str]) -> serde_json::Value {
+        let mut command = ceven(&self.folder, self.port, self.admin_port, arguments);
+        let output = command.arg("--json").output().expect("a verb");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("a document")
+    }
+
+    /// A file of the server's folder with this text.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
     }
 
     async fn until_ready(&self) {
@@ -126,13 +144,28 @@ impl Server {
 
     /// A line of `/proc/PID/status`.
     pub fn memory_kib(&self, line: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
-        let found = status.lines().find_map(|text| text.strip_prefix(line));
-        found
-            .and_then(|text| text.split_whitespace().nth(1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_default()
+        memory_kib(self.process(), line)
     }
+
+    /// Id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+/// A line of a process's `/proc/PID/status`.
+pub fn memory_kib(process: u32, line: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
+    let found = status.lines().find_map(|text| text.strip_prefix(line));
+    found
+        .and_then(|text| text.split_whitespace().nth(1))
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
+/// What this process has.
+pub fn own_memory_kib() -> u64 {
+    memory_kib(std::process::id(), "VmRSS")
 }
 
 impl Drop for Server {
@@ -149,6 +182,7 @@ fn ceven(folder: &TempDir, port: u16, admin_port: u16, arguments: &[&str]) -> Co
         .current_dir(folder.path())
         .env("CEVEN_SERVER__LISTEN", format!("127.0.0.1:{port}"))
         .env("CEVEN_ADMIN__LISTEN", format!("127.0.0.1:{admin_port}"))
+        .env("CEVEN_SECURITY__OUTBOUND_ALLOW", "127.0.0.0/8")
         .env("CEVEN_LOG__FILTER", "error");
     command
 }

@@ -198,17 +198,7 @@ pub async fn check(
     organization: OrganizationId,
     connector: &Connector,
 ) -> Result<Vec<Step>, ConfigError> {
-    let nobody = Leaver {
-        user_id: uuid::Uuid::nil(),
-        offboarding_id: uuid::Uuid::nil(),
-        user_name: String::new(),
-        external_id: None,
-        emails: Vec::new(),
-        display_name: None,
-        attributes: Map::new(),
-        link: None,
-    };
-    Ok(look(app, organization, connector, &nobody, Look::Check).await?.steps)
+    Ok(look(app, organization, connector, &Leaver::nobody(), Look::Check).await?.steps)
 }
 
 /// What removing a person from one tool would do.

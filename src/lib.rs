@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod dev;
+pub mod event_stream;
 pub mod evidence;
 pub mod http;
 pub mod net;

@@ -1,5 +1,5 @@
 //! The command line: verbs, exit codes, and one JSON document on standard output with `--json`.
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use ceven_actors::{clock::SystemClock, organization::message::OrganizationError, ports::Profile};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -11,6 +11,7 @@ mod connector;
 mod dev;
 mod health;
 mod okta;
+mod okta_stream;
 mod org;
 mod scim_log;
 mod token;
@@ -198,13 +199,9 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         Verb::Healthcheck => health::check(&settings).await,
         Verb::Openapi => Ok(openapi(&settings)),
         verb => {
-            let app = App::start(
-                settings,
-                Arc::new(SystemClock),
-                SocketAddr::from(([127, 0, 0, 1], 0)),
-                Role::CommandLine,
-            )
-            .await?;
+            // Where the server listens that works on the same settings: addresses that a verb names are the server's.
+            let listen = settings.server.listen;
+            let app = App::start(settings, Arc::new(SystemClock), listen, Role::CommandLine).await?;
             let output = on_database(&app, verb).await;
             app.stop().await;
             output

@@ -1,4 +1,4 @@
-//! `okta set`, `okta check`, `okta remove`.
+//! `okta set`, `okta check`, `okta remove`, and `okta stream` (in [`okta_stream`]).
 use std::io::Read as _;
 
 use ceven_actors::{
@@ -8,7 +8,7 @@ use ceven_actors::{
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Failure, Output, document, organization};
+use super::{Failure, Output, document, okta_stream, organization};
 use crate::{
     app::App,
     okta::{self, OktaError, OktaForm},
@@ -65,6 +65,9 @@ pub(super) enum Verb {
         #[arg(long)]
         org: String,
     },
+    /// The stream of security events that the tenant sends.
+    #[command(subcommand)]
+    Stream(okta_stream::Verb),
     /// Take the connection away.
     Remove {
         /// Slug of the organization.
@@ -103,6 +106,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             Ok(document(saved.view(), format!("{org} is connected to {}.", saved.issuer())))
         }
         Verb::Check { org } => check(app, &org).await,
+        Verb::Stream(verb) => okta_stream::run(app, verb).await,
         Verb::Remove { org } => {
             let organization = organization(app, &org).await?;
             app.execute(organization.id, Command::SetOkta { connection: None }, app.operator()).await?;

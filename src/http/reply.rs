@@ -73,6 +73,8 @@ pub enum Failure {
     },
     /// The request makes no sense; the sentence says why.
     Bad(String),
+    /// Someone else that had to be asked refuses or does not answer; the sentence says why.
+    Upstream(String),
     /// The body cannot be read.
     Body(ScimError),
     /// The organization refuses.
@@ -113,6 +115,7 @@ impl Failure {
             Self::WrongPassword => (401, "Organization, address or password is wrong."),
             Self::Limited { .. } => (429, "Too many attempts; try again later."),
             Self::Bad(detail) => (400, detail),
+            Self::Upstream(detail) => (502, detail),
             Self::Body(error) => (error.status, &error.detail),
             Self::Organization(OrganizationError::NotFound { .. }) | Self::Nowhere => {
                 (404, "There is nothing at this address.")

@@ -4,9 +4,10 @@
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use ceven_actors::{
-    connector::pass::Step,
+    connector::{event_stream::Status, pass::Step},
     domain::{
         audit::Report,
+        caller::Caller,
         connector::Connector,
         id::{ConnectorId, OffboardingId, SessionId, TokenId, UserId},
         offboarding::{Offboarding, Task},
@@ -26,6 +27,7 @@ use super::{reply::Failure, session::SignedIn};
 use crate::{
     app::App,
     connectors,
+    event_stream::{self, Credentials, StreamError},
     evidence::export,
     offboardings::{self, Released},
     okta::{self, OktaError, OktaForm},
@@ -198,6 +200,44 @@ impl Administering<'_> {
         self.0.execute(Command::SetOkta { connection: None }).await.map(drop)
     }
 
+    /// Registers the event stream at the tenant.
+    ///
+    /// # Errors
+    /// 400 for credentials of no use, 502 when the tenant refuses.
+    pub async fn create_stream(&self, credentials: Credentials) -> Result<(), Failure> {
+        let (visit, caller) = (self.0, self.caller());
+        let made = event_stream::create(visit.app, visit.who.organization, Some(credentials), caller).await;
+        made.map(drop).map_err(of_stream)
+    }
+
+    /// How the event stream stands at the tenant.
+    ///
+    /// # Errors
+    /// 400 when there is none, 502 when the tenant refuses.
+    pub async fn stream_status(&self) -> Result<Status, Failure> {
+        event_stream::status(self.0.app, self.who().organization).await.map_err(of_stream)
+    }
+
+    /// Asks the tenant for a verification event.
+    ///
+    /// # Errors
+    /// 400 when there is no stream, 502 when the tenant refuses.
+    pub async fn verify_stream(&self) -> Result<(), Failure> {
+        event_stream::verify(self.0.app, self.who().organization, self.caller()).await.map_err(of_stream)
+    }
+
+    /// Deletes the event stream at the tenant.
+    ///
+    /// # Errors
+    /// 400 when there is none, 502 when the tenant refuses.
+    pub async fn delete_stream(&self) -> Result<(), Failure> {
+        event_stream::delete(self.0.app, self.who().organization, self.caller()).await.map_err(of_stream)
+    }
+
+    fn caller(&self) -> Caller {
+        self.who().caller(self.0.ip, &self.0.request_id)
+    }
+
     /// A connected tool.
     ///
     /// # Errors
@@ -340,6 +380,14 @@ impl Seeing<'_> {
         let parsed = id.parse().map_err(|_| missing("Offboarding", id))?;
         let found = self.0.app.store.offboarding(self.0.who.organization, parsed).await;
         found.map_err(|_| OrganizationError::Unavailable)?.ok_or_else(|| missing("Offboarding", id))
+    }
+}
+
+fn of_stream(error: StreamError) -> Failure {
+    match error {
+        StreamError::Organization(error) => error.into(),
+        StreamError::Transmitter(_) => Failure::Upstream(error.to_string()),
+        other => Failure::Bad(other.to_string()),
     }
 }
 

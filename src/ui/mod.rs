@@ -29,8 +29,8 @@ use crate::{
     },
 };
 use pages::{
-    api, audit, audit_entry, connectors, dashboard, login, offboard, offboarding, okta, person, requests,
-    settings, sso, team, tokens,
+    api, audit, audit_entry, connectors, dashboard, event_stream, login, offboard, offboarding, okta, person,
+    requests, settings, sso, team, tokens,
 };
 
 /// Bytes of a form.
@@ -188,6 +188,10 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("GET", ["app", "sso", "okta"]) => okta::show(ask).await,
         ("POST", ["app", "sso", "okta"]) => okta::save(ask).await,
         ("POST", ["app", "sso", "okta", "remove"]) => okta::remove(ask).await,
+        ("POST", ["app", "sso", "okta", "stream"]) => event_stream::create(ask).await,
+        ("POST", ["app", "sso", "okta", "stream", action @ ("status" | "verify" | "delete")]) => {
+            event_stream::act(ask, action).await
+        }
         ("GET", ["app", "audit"]) => audit::show(ask).await,
         ("POST", ["app", "audit", "verify"]) => audit::verify(ask).await,
         ("GET", ["app", "audit", seq]) => audit_entry::show(ask, seq).await,

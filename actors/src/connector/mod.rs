@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 pub mod answer;
 pub mod atlassian;
+pub mod event_stream;
 mod field;
 pub mod github;
 pub mod google_workspace;

@@ -35,6 +35,22 @@ pub struct Leaver {
     pub link: Option<Match>,
 }
 
+impl Leaver {
+    /// For what is about no person.
+    pub fn nobody() -> Self {
+        Self {
+            user_id: Uuid::nil(),
+            offboarding_id: Uuid::nil(),
+            user_name: String::new(),
+            external_id: None,
+            emails: Vec::new(),
+            display_name: None,
+            attributes: Object::new(),
+            link: None,
+        }
+    }
+}
+
 /// What the pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{id::UserId, token::Digest};
-use crate::protocol::oidc::Metadata;
+use crate::{clock::rfc3339, protocol::oidc::Metadata};
 
 /// A secret as it is stored: encrypted, with the id of its key. Only `src/` can open it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,40 @@ pub struct Stream {
     pub id: String,
     /// What the transmitter calls Ceven.
     pub audiences: Vec<String>,
+    /// Types of the events that it sends.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Who speaks to the transmitter about it.
+    #[serde(default)]
+    pub credentials: Option<Sealed>,
     /// State of the verification that was asked for and has not come back.
     pub asked: Option<String>,
     /// When a verification last came back, in milliseconds since 1970.
     pub verified_ms: Option<i64>,
+}
+
+impl Stream {
+    /// As the audit log and the command line show it: of secrets nothing.
+    pub fn view(&self) -> Value {
+        json!({
+            "id": self.id,
+            "audiences": self.audiences,
+            "events": self.events,
+            "verification_asked": self.asked.is_some(),
+            "verified_at": self.verified_ms.map(rfc3339),
+        })
+    }
+}
+
+/// What happens to the stream of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamChange {
+    /// It was made at the transmitter, or found again.
+    Registered(Stream),
+    /// A verification with this state is about to be asked for.
+    Asked(String),
+    /// It is no more.
+    Removed,
 }
 
 /// The tenant and Ceven's client there. At most one for an organization; no two organizations share issuer and client.
@@ -90,7 +120,7 @@ impl OktaConnection {
             "email_verified": self.email_verified,
             "universal_logout": self.universal_logout,
             "universal_logout_effect": self.effect,
-            "stream": self.stream.as_ref().map(|stream| json!({ "id": stream.id, "audiences": stream.audiences })),
+            "stream": self.stream.as_ref().map(Stream::view),
         })
     }
 }

@@ -86,6 +86,25 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::RateLimited { .. } => formatter.write_str("the tool wants fewer requests"),
+            Self::Permission { missing } => write!(formatter, "a right is missing: {missing}"),
+            Self::Ambiguous { count } => write!(formatter, "{count} accounts fit: choose one"),
+            Self::NotRemoved { detail } => {
+                write!(formatter, "reading back says it is still there: {detail}")
+            }
+            Self::Transient { detail }
+            | Self::Auth { detail }
+            | Self::Protected { detail }
+            | Self::Conflict { detail }
+            | Self::PlanUnavailable { detail }
+            | Self::Malformed { detail } => formatter.write_str(detail),
+        }
+    }
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]

@@ -89,6 +89,7 @@ fn decide_alone(
         Command::EndSession { id, ending } => sessions::end(state, *id, *ending, caller, stamp),
         Command::EndSessions { person, ending } => sessions::end_all(state, *person, *ending, caller, stamp),
         Command::SetOkta { connection } => okta::set(state, connection.as_ref()),
+        Command::ChangeStream { connection, change } => okta::change_stream(state, *connection, change),
         Command::LogOut { subject, used } => logout::log_out(state, subject.as_ref(), *used, stamp),
         Command::TakeEvent { event, used } => logout::take_event(state, event, *used, stamp),
         Command::SetConnector { connector } => connectors::set(state, connector),

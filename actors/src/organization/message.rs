@@ -10,12 +10,12 @@ use crate::{
         caller::{Caller, Stamp},
         connector::Connector,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
-        okta::{OktaConnection, UsedToken},
+        okta::{OktaConnection, StreamChange, UsedToken},
         policy::Policy,
         role::Role,
         session::{Ending, Person, Refusals, Session},
         step::Match,
-        token::{Admin, Token},
+        token::{Admin, Digest, Token},
     },
     ports::{Loaded, StoreError},
     protocol::{
@@ -153,6 +153,13 @@ pub enum Command {
     SetOkta {
         /// The record; nothing takes it away.
         connection: Option<Arc<OktaConnection>>,
+    },
+    /// The event stream of the connection to Okta: registered, about to be verified, or taken away.
+    ChangeStream {
+        /// Fingerprint of the connection that it belongs to.
+        connection: Digest,
+        /// What.
+        change: Arc<StreamChange>,
     },
     /// Okta's Universal Logout, with a verified token.
     LogOut {

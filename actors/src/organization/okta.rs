@@ -25,9 +25,10 @@ use crate::{
         caller::Stamp,
         change::Change,
         id::UserId,
-        okta::{EmailPolicy, Identity, Link, OktaConnection},
+        okta::{EmailPolicy, Identity, Link, OktaConnection, Stream, StreamChange},
         role::Role,
         session::{Person, Session},
+        token::Digest,
         user::User,
     },
     protocol::{oidc, scim::Object},
@@ -164,6 +165,24 @@ fn refused(who: &oidc::Identity, refusal: SignInRefused) -> Decision {
 
 fn view(who: &oidc::Identity) -> Value {
     json!({ "issuer": who.issuer, "subject": who.subject, "email": who.email, "email_verified": who.email_verified })
+}
+
+pub(super) fn change_stream(state: &Snapshot, connection: Digest, change: &StreamChange) -> Decided {
+    let okta = state.okta().filter(|okta| okta.fingerprint() == connection);
+    let okta =
+        okta.ok_or_else(|| OrganizationError::Conflict("The connection to Okta has changed.".into()))?;
+    let stream = match (change, &okta.stream) {
+        (StreamChange::Registered(new), Some(old)) if old.id == new.id => {
+            Some(Stream { asked: old.asked.clone(), verified_ms: old.verified_ms, ..new.clone() })
+        }
+        (StreamChange::Registered(new), _) => Some(new.clone()),
+        (StreamChange::Asked(state), Some(old)) => Some(Stream { asked: Some(state.clone()), ..old.clone() }),
+        (StreamChange::Asked(_), None) => {
+            return Err(OrganizationError::Conflict("There is no event stream.".into()));
+        }
+        (StreamChange::Removed, _) => None,
+    };
+    set(state, Some(&Arc::new(OktaConnection { stream, ..(**okta).clone() })))
 }
 
 pub(super) fn set(state: &Snapshot, connection: Option<&Arc<OktaConnection>>) -> Decided {

@@ -1,4 +1,5 @@
 //! Wire protocols as pure functions: no IO, no clock, no async.
+pub mod event_stream;
 pub mod jose;
 pub mod json;
 pub mod oidc;

@@ -24,6 +24,20 @@ const SSF: &str = "https://schemas.openid.net/secevent/ssf/event-type/";
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 
+/// Types that Ceven acts on, in full: what a stream is asked for.
+pub fn acted_on() -> impl Iterator<Item = String> {
+    let caep = ["session-revoked", "credential-change"].map(|name| format!("{CAEP}{name}"));
+    let risc = [
+        "sessions-revoked",
+        "account-disabled",
+        "account-purged",
+        "account-credential-change-required",
+        "credential-compromise",
+    ]
+    .map(|name| format!("{RISC}{name}"));
+    caep.into_iter().chain(risc)
+}
+
 /// What a token must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
@@ -183,4 +197,16 @@ fn subject(claims: &Value, event: &Value) -> Result<Option<Subject>, SetError> {
 /// Okta's older events count milliseconds where the standard counts seconds.
 fn milliseconds(at: f64) -> i64 {
     if at > 1e11 { at as i64 } else { (at * 1_000.0) as i64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_acted_on() {
+        for event in acted_on() {
+            assert_ne!(kind(&event, &Value::Null), EventKind::Other, "{event}");
+        }
+    }
 }

@@ -53,7 +53,7 @@ impl Okta {
         self.provision(if is_assigned { Job::Assign(user) } else { Job::Deactivate(user) });
     }
 
-    /// Tells every application that takes security events; `event` is the end of a type, as `session-revoked`.
+    /// Tells every application that takes security events, and every stream; `event` is the end of a type, as `session-revoked`.
     ///
     /// # Errors
     /// When the key fails.
@@ -69,7 +69,7 @@ impl Okta {
             });
         }
         self.outbox.extend(errands);
-        Ok(())
+        self.send_to_streams(user_id, event, now)
     }
 
     /// `rotate_keys`, `forget_old_keys`, `push_groups`, `auto_pick` `{on}`, `use_token` `{token}`; with `{email}`:

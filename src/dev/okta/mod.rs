@@ -1,4 +1,5 @@
-//! Simulated Okta tenant: sign-in (`oidc`), the management API (`users`, `api_auth`), what it signs (`signer`), and
+//! Simulated Okta tenant: sign-in (`oidc`), the management API (`users`, `api_auth`), streams of security events
+//! (`streams`), what it signs (`signer`), and
 //! the SCIM client that pushes people to an application (`scim_push`).
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,15 +22,19 @@ mod oidc;
 pub mod provisioning;
 pub mod scim_push;
 mod signer;
+mod streams;
 mod users;
 
 pub use api_auth::ServiceApp;
 pub use oidc::OidcApp;
 pub use signer::SetShape;
+pub use streams::Stream;
 
 const READ: &[&str] = &["okta.users.read", "okta.users.manage"];
 const MANAGE: &[&str] = &["okta.users.manage"];
 const LOGOUT: &[&str] = &["okta.universalLogout.manage"];
+const READ_STREAMS: &[&str] = &["ssf.read"];
+const MANAGE_STREAMS: &[&str] = &["ssf.manage"];
 /// Published keys; the oldest goes when one more comes.
 const KEYS: usize = 3;
 
@@ -104,6 +109,8 @@ pub struct Okta {
     pub downstream: BTreeMap<String, bool>,
     /// Pushes people to the application, once it is set up.
     pub provisioning: Option<provisioning::Provisioning>,
+    /// Streams of security events.
+    pub streams: Vec<Stream>,
     codes: BTreeMap<String, oidc::Code>,
     invitations: BTreeMap<String, oidc::Invitation>,
     outbox: Vec<Errand>,
@@ -127,6 +134,7 @@ impl Okta {
             has_universal_logout: true,
             downstream: BTreeMap::new(),
             provisioning: None,
+            streams: Vec::new(),
             codes: BTreeMap::new(),
             invitations: BTreeMap::new(),
             outbox: Vec::new(),
@@ -198,6 +206,7 @@ fn summary(code: &str) -> &'static str {
         "E0000016" => "Activation failed because the user is already active",
         "E0000022" => "The endpoint does not support the provided HTTP method",
         "E0000038" => "This operation is not allowed in the user's current status.",
+        "E0000195" => "Api validation failed due to conflict",
         "E0000047" => "API call exceeded rate limit due to too many requests.",
         _ => "Api validation failed",
     }
@@ -222,7 +231,7 @@ impl Tool for Okta {
     const NAME: &'static str = "okta";
     const ROUTES: &'static [Route<Self>] = &[
         Route::open("GET", "/.well-known/openid-configuration", oidc::discovery),
-        Route::open("GET", "/.well-known/ssf-configuration", signer::ssf_configuration),
+        Route::open("GET", "/.well-known/ssf-configuration", streams::configuration),
         Route::open("GET", "/enter/{code}", oidc::enter),
         Route::open("GET", "/oauth2/v1/authorize", oidc::authorize),
         Route::open("POST", "/oauth2/v1/token", oidc::token),
@@ -231,6 +240,11 @@ impl Tool for Okta {
         Route::open("GET", "/oauth2/v1/logout", oidc::logout),
         Route::open("POST", "/oauth2/v1/logout", oidc::logout),
         Route::new("POST", "/oauth2/v1/global-token-revocation", LOGOUT, users::revoke_everything),
+        Route::new("GET", "/api/v1/ssf/stream", READ_STREAMS, streams::read),
+        Route::new("POST", "/api/v1/ssf/stream", MANAGE_STREAMS, streams::create),
+        Route::new("DELETE", "/api/v1/ssf/stream", MANAGE_STREAMS, streams::delete),
+        Route::new("GET", "/api/v1/ssf/stream/status", READ_STREAMS, streams::status),
+        Route::new("POST", "/api/v1/ssf/stream/verification", MANAGE_STREAMS, streams::verify),
         Route::new("GET", "/api/v1/users", READ, users::list),
         Route::new("GET", "/api/v1/users/{id}", READ, users::get),
         Route::new("DELETE", "/api/v1/users/{id}/sessions", MANAGE, users::end_sessions),
@@ -330,7 +344,12 @@ impl Tool for Okta {
                 "universal_logout_url": app.universal_logout_url, "not_assigned": app.not_assigned })
         });
         let (waiting, pushed) = self.provisioning.as_ref().map(|one| one.seen()).unwrap_or_default();
-        json!({ "issuer": self.issuer, "pushes": { "waiting": waiting, "done": pushed }, "users": users.collect::<Vec<_>>(), "apps": apps.collect::<Vec<_>>(),
+        let streams = self.streams.iter().map(|stream| {
+            json!({ "id": stream.id, "client_id": stream.client_id, "endpoint_url": stream.endpoint_url,
+                "status": if stream.is_enabled { "enabled" } else { "disabled" } })
+        });
+        json!({ "issuer": self.issuer, "pushes": { "waiting": waiting, "done": pushed },
+            "streams": streams.collect::<Vec<_>>(), "users": users.collect::<Vec<_>>(), "apps": apps.collect::<Vec<_>>(),
             "keys": self.keys.iter().map(SigningKey::kid).collect::<Vec<_>>(), "auto_pick": self.auto_pick })
     }
 

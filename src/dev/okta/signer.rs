@@ -4,14 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Okta, OktaUser, oidc};
-use crate::dev::{
-    DevError,
-    access::random_text,
-    errand::Errand,
-    keys::SigningKey,
-    sim::Call,
-    wire::{Answer, Refusal},
-};
+use crate::dev::{DevError, access::random_text, errand::Errand, keys::SigningKey};
 
 /// How a security event token names its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,17 +148,4 @@ impl Okta {
         self.outbox.extend(errands);
         Ok(())
     }
-}
-
-/// `GET /.well-known/ssf-configuration`: what Okta says of itself as a transmitter. Streams are not simulated.
-pub(super) fn ssf_configuration(okta: &mut Okta, _call: &mut Call<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::json(
-        200,
-        &json!({
-            "spec_version": "1_0-ID3", "issuer": okta.issuer, "jwks_uri": format!("{}/oauth2/v1/keys", okta.issuer),
-            "delivery_methods_supported": ["urn:ietf:rfc:8935",
-                "https://schemas.openid.net/secevent/risc/delivery-method/push"],
-            "default_subjects": "ALL",
-        }),
-    ))
 }

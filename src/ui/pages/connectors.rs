@@ -2,7 +2,7 @@
 use ceven_actors::{
     connector::{
         Field, KINDS, Kind, kind,
-        pass::{Failure as PassFailure, Outcome, Step},
+        pass::{Outcome, Step},
     },
     domain::connector::Connector,
 };
@@ -210,26 +210,10 @@ pub(in crate::ui) fn explain(step: &Step) -> String {
     let reason = match &step.outcome {
         Outcome::Skipped { reason } => Some(reason.clone()),
         Outcome::Pending { reference } => Some(format!("the tool's word for it: {reference}")),
-        Outcome::Failed(failure) => Some(words(failure)),
+        Outcome::Failed(failure) => Some(failure.to_string()),
         _ => None,
     };
     reason.into_iter().chain(step.detail.clone()).collect::<Vec<_>>().join("; ")
-}
-
-/// A failure as a sentence.
-pub(in crate::ui) fn words(failure: &PassFailure) -> String {
-    match failure {
-        PassFailure::RateLimited { .. } => "the tool wants fewer requests".into(),
-        PassFailure::Permission { missing } => format!("a right is missing: {missing}"),
-        PassFailure::Ambiguous { count } => format!("{count} accounts fit: choose one"),
-        PassFailure::NotRemoved { detail } => format!("reading back says it is still there: {detail}"),
-        PassFailure::Transient { detail }
-        | PassFailure::Auth { detail }
-        | PassFailure::Protected { detail }
-        | PassFailure::Conflict { detail }
-        | PassFailure::PlanUnavailable { detail }
-        | PassFailure::Malformed { detail } => detail.clone(),
-    }
 }
 
 pub(in crate::ui) async fn save(ask: &Ask<'_>, id: &str) -> Answer {

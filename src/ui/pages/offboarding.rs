@@ -9,7 +9,7 @@ use ceven_actors::{
 };
 use maud::{Markup, html};
 
-use super::connectors::{explain, outcome, words};
+use super::connectors::{explain, outcome};
 use crate::{
     http::{reply::Failure, right::missing},
     ui::{
@@ -149,7 +149,7 @@ fn waterfall(one: &Offboarding, tasks: &[Task], now_ms: i64) -> Markup {
                     }
                     @for one in &task.tries {
                         rect.failed[one.failure.is_some()].done[one.failure.is_none()] x=(x(one.begun_ms)) y=(y + 6) width=((x(one.ended_ms) - x(one.begun_ms)).max(4)) height="16" rx="3" {
-                            title { (rfc3339(one.begun_ms)) ": " (took(one.ended_ms - one.begun_ms)) @if let Some(failure) = &one.failure { ", " (words(failure)) } }
+                            title { (rfc3339(one.begun_ms)) ": " (took(one.ended_ms - one.begun_ms)) @if let Some(failure) = &one.failure { ", " (failure) } }
                         }
                     }
                 }

@@ -3,7 +3,9 @@ use ceven_actors::domain::okta::{EmailPolicy, LogoutEffect};
 use http::StatusCode;
 use maud::{Markup, html};
 
+use super::event_stream::{Notice, card};
 use crate::{
+    http::reply::Failure,
     okta::OktaForm,
     store::scim_log::ScimRequest,
     ui::{
@@ -22,10 +24,16 @@ const SHOWN: usize = 20;
 
 pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
     let latest = ask.visit.administering()?.latest_scim_requests(LOOKED).await?;
-    ok(form_page(ask, &latest, None))
+    ok(form_page(ask, &latest, None, None))
 }
 
-fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>) -> Markup {
+/// The page with what an action on the event stream has led to.
+pub(super) async fn with_notice(ask: &Ask<'_>, notice: Notice) -> Result<Markup, Failure> {
+    let latest = ask.visit.administering()?.latest_scim_requests(LOOKED).await?;
+    Ok(form_page(ask, &latest, None, Some(&notice)))
+}
+
+fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>, notice: Option<&Notice>) -> Markup {
     let okta = ask.visit.who.snapshot.okta();
     let value = |name: &str, standing: Option<&str>| match ask.form.get(name) {
         "" => standing.unwrap_or_default().to_owned(),
@@ -66,13 +74,13 @@ fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>) -> Mark
                         dl {
                             dt { "Issuer" } dd { (okta.issuer()) }
                             dt { "Saved" } dd { (time(okta.changed_ms)) }
-                            @if let Some(stream) = &okta.stream { dt { "Event stream" } dd { code { (stream.id) } } }
                         }
                         form method="post" action="/app/sso/okta/remove" { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
                     }
                 }
             }
         }
+        @if let Some(okta) = okta { (card(ask, okta, notice)) }
         section { h2 { "Universal Logout requests" } (requests(latest)) }
     };
     framed(ask, Place::Sso, "Single sign-on", html! {}, main)
@@ -122,7 +130,7 @@ pub(in crate::ui) async fn save(ask: &Ask<'_>) -> Answer {
             match status {
                 StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
                     let latest = right.latest_scim_requests(LOOKED).await?;
-                    Ok(page(status, form_page(ask, &latest, Some(&detail))))
+                    Ok(page(status, form_page(ask, &latest, Some(&detail), None)))
                 }
                 _ => Err(failure),
             }

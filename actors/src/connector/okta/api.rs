@@ -164,6 +164,11 @@ impl<'a> Session<'a> {
         Self { base_url, authorization: format!("SSWS {token}"), bound: None, has_logout: true }
     }
 
+    /// A session with an access token that was got elsewhere.
+    pub fn bearer(base_url: &'a str, token: &str) -> Self {
+        Self { base_url, authorization: format!("Bearer {token}"), bound: None, has_logout: false }
+    }
+
     /// A request that changes nothing.
     pub fn read(&self, pass: &Pass<'_>, path: &str) -> Request {
         self.signed(pass, Request::read(Method::Get, format!("{}{path}", self.base_url)))

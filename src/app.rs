@@ -123,11 +123,15 @@ impl App {
         role: Role,
     ) -> Result<Self, StartError> {
         let secrets = Arc::new(settings.secret_box(&*clock)?);
-        let toolbox = Arc::new(Toolbox::new(secrets.clone(), settings.guard()?));
+        let guard = match role {
+            Role::Server(Mode::Dev) => settings.guard()?.closed(),
+            Role::Server(Mode::Live) | Role::CommandLine => settings.guard()?,
+        };
+        let toolbox = Arc::new(Toolbox::new(secrets.clone(), guard.clone()));
         let tool_limits = settings.client_limits(settings.outbound.tool_ms);
-        let tool_outbound = Arc::new(Client::new(settings.guard()?, clock.clone(), tool_limits)?);
+        let tool_outbound = Arc::new(Client::new(guard.clone(), clock.clone(), tool_limits)?);
         let limits = settings.client_limits(settings.outbound.issuer_ms);
-        let outbound = Arc::new(Client::new(settings.guard()?, clock.clone(), limits)?);
+        let outbound = Arc::new(Client::new(guard, clock.clone(), limits)?);
         let store = Arc::new(SqlStore::connect(&settings.database.url, &settings.store_limits()).await?);
         store.migrate().await?;
         let mode = match role {

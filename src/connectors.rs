@@ -50,6 +50,10 @@ impl Toolbox {
             let host =
                 authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
             let is_named = host.parse().is_ok_and(|address| self.guard.is_named(address));
+            if self.guard.is_closed() && !is_named {
+                let text = format!("{home} is not on this machine: here everything is simulated");
+                return Err(ConfigError::new("address", text));
+            }
             let is_home = kind.is_home(host) || tool.is_self_hosted();
             if !is_named && (scheme != "https" || !is_home) {
                 let text = format!("{home} is no address of {}", kind.title);

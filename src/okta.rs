@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ceven_actors::{
     connector::wire::{Method, Request},
     domain::{
+        audit::Mode,
         caller::Caller,
         id::OrganizationId,
         okta::{EmailPolicy, LogoutEffect, OktaConnection},
@@ -21,7 +22,7 @@ use ceven_actors::{
     },
 };
 
-use crate::app::App;
+use crate::{app::App, net::address::is_loopback_url};
 
 /// Place of the client's secret.
 pub const CLIENT_SECRET: &str = "okta client secret";
@@ -102,6 +103,9 @@ pub async fn connect(
             "issuer",
             "must be the address of an Okta tenant, such as https://acme.okta.com",
         ));
+    }
+    if app.store.mode() == Mode::Dev && !is_loopback_url(&issuer) {
+        return Err(OktaError::Field("issuer", "must be on this machine: here everything is simulated"));
     }
     if !is_short(&client_id) {
         return Err(OktaError::Field("client_id", "must have 1 to 255 characters"));

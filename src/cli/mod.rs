@@ -189,6 +189,8 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         let quiet = [("CEVEN_LOG__FILTER".to_owned(), "warn".to_owned())];
         let defaults = Settings::load(None, quiet).map_err(|error| Failure::Config(error.to_string()))?;
         boot::start_logging(&defaults)?;
+        let environment: Vec<_> = std::env::vars().collect();
+        crate::dev::safety::check(arguments.config.as_deref(), &environment).map_err(Failure::Config)?;
         return dev::run(options, arguments.json).await;
     }
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars())

@@ -24,6 +24,7 @@ pub mod onepassword;
 mod page;
 pub mod route;
 pub mod run;
+pub mod safety;
 pub mod salesforce;
 pub mod scenario;
 mod scim_parts;
@@ -151,10 +152,20 @@ impl Simulators {
     /// # Errors
     /// The first that does not start.
     pub async fn start(clock: Arc<dyn Clock>, first_port: Option<u16>) -> Result<Self, DevError> {
-        let at = |number: u16| {
-            let port = first_port.map_or(0, |first| first.saturating_add(number));
-            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-        };
+        Self::start_at(clock, first_port.unwrap_or(0), first_port.map(|port| port.saturating_add(1))).await
+    }
+
+    /// Starts all of them: the tenant at one port, the tools from another on; 0 and `None` are free ones.
+    ///
+    /// # Errors
+    /// The first that does not start.
+    pub async fn start_at(
+        clock: Arc<dyn Clock>,
+        tenant_port: u16,
+        first_tool_port: Option<u16>,
+    ) -> Result<Self, DevError> {
+        let on = |port: u16| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let at = |number: u16| on(first_tool_port.map_or(0, |first| first.saturating_add(number)));
         let time = || clock.clone();
         let okta_clock = time();
         let (okta, google_workspace, github) = tokio::try_join!(
@@ -163,15 +174,15 @@ impl Simulators {
             made(github::GitHub::new),
         )?;
         Ok(Self {
-            okta: Sim::start(okta, time(), at(0)).await?,
-            google_workspace: Sim::start(google_workspace, time(), at(1)).await?,
-            github: Sim::start(github, time(), at(2)).await?,
-            onepassword: Sim::start(onepassword::OnePassword::new(&*clock), time(), at(3)).await?,
-            slack: Sim::start(slack::Slack::new(&*clock), time(), at(4)).await?,
-            atlassian: Sim::start(atlassian::Atlassian::new(&*clock), time(), at(5)).await?,
-            salesforce: Sim::start(salesforce::Salesforce::new(&*clock), time(), at(6)).await?,
-            scim: Sim::start(scim_server::ScimServer::new(&*clock), time(), at(7)).await?,
-            webhook: Sim::start(webhook::Webhook::new(&*clock), time(), at(8)).await?,
+            okta: Sim::start(okta, time(), on(tenant_port)).await?,
+            google_workspace: Sim::start(google_workspace, time(), at(0)).await?,
+            github: Sim::start(github, time(), at(1)).await?,
+            onepassword: Sim::start(onepassword::OnePassword::new(&*clock), time(), at(2)).await?,
+            slack: Sim::start(slack::Slack::new(&*clock), time(), at(3)).await?,
+            atlassian: Sim::start(atlassian::Atlassian::new(&*clock), time(), at(4)).await?,
+            salesforce: Sim::start(salesforce::Salesforce::new(&*clock), time(), at(5)).await?,
+            scim: Sim::start(scim_server::ScimServer::new(&*clock), time(), at(6)).await?,
+            webhook: Sim::start(webhook::Webhook::new(&*clock), time(), at(7)).await?,
         })
     }
 

@@ -25,6 +25,23 @@ const FAULTS: [(&str, &str); 6] = [
     ("delay_read_back", "shows the old state for N reads"),
 ];
 
+/// A simulator's name for people.
+pub(super) fn title(name: &str) -> &str {
+    match name {
+        "console" => "Console",
+        "okta" => "Okta",
+        "google_workspace" => "Google Workspace",
+        "github" => "GitHub",
+        "onepassword" => "1Password",
+        "slack" => "Slack",
+        "atlassian" => "Atlassian",
+        "salesforce" => "Salesforce",
+        "scim" => "Wiki (SCIM)",
+        "webhook" => "HR system (webhook)",
+        other => other,
+    }
+}
+
 /// A page with a heading and nothing of a tool.
 pub(super) fn frame(title: &str, body: Markup) -> Markup {
     html! {
@@ -48,7 +65,7 @@ pub(super) fn frame(title: &str, body: Markup) -> Markup {
 /// What a form asked for was not possible.
 pub(super) fn refused(name: &str, why: &str) -> Markup {
     let body = html! { p role="alert" { "That did not work: " (why) "." } p { a href="/_sim" { "Back" } } };
-    frame(&format!("Simulated {name}"), body)
+    frame(&format!("Simulated {}", title(name)), body)
 }
 
 /// The page of a tool.
@@ -64,17 +81,17 @@ pub(super) fn whole<T: Tool>(world: &World<T>, base: &str, request: &Request) ->
         @if !world.links.is_empty() {
             nav aria-label="Simulators" {
                 @for (name, url) in &world.links {
-                    a href=(url) aria-current=[(*name == T::NAME).then_some("page")] { (name.replace('_', " ")) }
+                    a href=(url) aria-current=[(*name == T::NAME).then_some("page")] { (title(name)) }
                 }
             }
         }
         @if let Some(words) = done { p.done role="status" { (words) } }
         (tool_buttons(&world.tool))
-        div #live { (live(world)) }
         (fault_panel())
+        div #live { (live(world)) }
         script src="/_sim/live.js" defer {}
     };
-    frame(&format!("Simulated {}", T::NAME), body)
+    frame(&format!("Simulated {}", title(T::NAME)), body)
 }
 
 /// What changes by itself.

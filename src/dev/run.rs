@@ -125,12 +125,7 @@ impl Dev {
         let (file, folder) = place(&*clock, data.as_ref())?;
         let listener = TcpListener::bind(listen).await.map_err(|error| because("the listener")(&error))?;
         let bound = listener.local_addr().map_err(|error| because("the listener")(&error))?;
-        let first_port = (listen.port() != 0).then(|| listen.port().saturating_add(1));
-        let simulators = async {
-            Simulators::start(clock.clone(), first_port).await.map_err(|error| because("a simulator")(&error))
-        };
-        let (app, simulators) = tokio::try_join!(node(&file, clock.clone(), bound), simulators)?;
-        let (app, stop) = (Arc::new(app), CancellationToken::new());
+        let (app, stop) = (Arc::new(node(&file, clock.clone(), bound).await?), CancellationToken::new());
         let limits = ServerLimits {
             connections: 1_000,
             header_read: Duration::from_secs(10),
@@ -140,6 +135,10 @@ impl Dev {
         tokio::spawn(offboardings::tick(app.clone(), stop.clone()));
         let console_ms = clock.now_ms() - begun_ms;
         let (organization, url) = (organization(&app).await?, format!("http://{bound}"));
+        let after = |number: u16| (listen.port() != 0).then(|| listen.port().saturating_add(number));
+        let tenant_port = known_tenant(&app, organization).await?.or(after(1)).unwrap_or(0);
+        let started = Simulators::start_at(clock.clone(), tenant_port, after(2)).await;
+        let simulators = started.map_err(|error| because("a simulator")(&error))?;
         simulators.link(&url);
         let seeded = Seeded { users: 0, groups: 0, roles: 0, requests: 0, console_ms, seeded_ms: 0 };
         let sign_in_url = String::new();
@@ -297,4 +296,11 @@ async fn organization(app: &App) -> Result<OrganizationId, RunError> {
     let created = app.store.create_organization(&profile, &app.operator(), stamp).await;
     created.map_err(|error| because("the organization")(&error))?;
     Ok(profile.id)
+}
+
+/// The port of the tenant that people of an earlier run are linked to: it is the same one as long as its address is.
+async fn known_tenant(app: &App, organization: OrganizationId) -> Result<Option<u16>, RunError> {
+    let known = app.fresh(organization).await.map_err(|error| because("the organization")(&error))?;
+    let issuer = known.okta().and_then(|okta| okta.issuer().parse::<::http::Uri>().ok());
+    Ok(issuer.and_then(|issuer| issuer.port_u16()))
 }

@@ -1,15 +1,18 @@
 //! What `ceven dev` says when everything is there.
 use serde_json::{Value, json};
 
-use super::run::{Dev, ORGANIZATION};
+use super::{
+    page::title,
+    run::{Dev, ORGANIZATION},
+};
 
 /// The tour of the README in five lines.
-const TOUR: [&str; 5] = [
-    "1. Open the sign-in link: you are Priya, an admin, signed in with the simulated Okta.",
-    "2. Team > Dana Lee > Offboard: see what would happen at nine tools, then do it, and watch the bars.",
-    "3. On the page of a tool, look at Dana's account; on Okta's, deactivate somebody else.",
-    "4. Break a tool (\"Break it\" on its page), offboard Lou Berg, mend it, and see it tried again.",
-    "5. Download the evidence, and verify it offline: ceven audit verify FILE",
+pub const TOUR: [&str; 5] = [
+    "1. Open the sign-in link: you are Priya Shah, an admin, signed in with the simulated Okta.",
+    "2. Team > Dana Lee > Offboard: see what would happen at nine tools, type her address, watch the bars.",
+    "3. Look at Dana on the page of a tool, such as Slack's; on Okta's page deactivate Maya, and find her gone.",
+    "4. Break Slack on its page (502, 100 times), offboard Lou Berg, see it tried again; then reset the fault.",
+    "5. Download the evidence of an offboarding and verify it offline: ceven audit verify FILE",
 ];
 
 /// For people.
@@ -27,7 +30,7 @@ pub fn text(dev: &Dev) -> String {
     ];
     for (name, url) in dev.simulators.addresses() {
         let page = url.trim_end_matches("/hook");
-        lines.push(format!("  {:<17}  {page}/_sim", name.replace('_', " ")));
+        lines.push(format!("  {:<19}{page}/_sim", title(name)));
     }
     lines.push(match &dev.data {
         Some(file) => format!("  Data               {}", file.display()),

@@ -60,13 +60,34 @@ pub struct Guard {
     allowed: Vec<Range>,
     private: Vec<Range>,
     public_v6: Vec<Range>,
+    is_closed: bool,
+}
+
+/// Whether a web address is one of this machine.
+pub fn is_loopback_url(url: &str) -> bool {
+    let host = url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    host.is_some_and(|host| {
+        let host = host.trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    })
 }
 
 impl Guard {
     /// The public internet and `allowed`.
     pub fn new(allowed: Vec<Range>) -> Self {
         let read = |ranges: &[&str]| ranges.iter().filter_map(|range| range.parse().ok()).collect();
-        Self { allowed, private: read(PRIVATE), public_v6: read(&[PUBLIC_V6]) }
+        Self { allowed, private: read(PRIVATE), public_v6: read(&[PUBLIC_V6]), is_closed: false }
+    }
+
+    /// Without the public internet: only what is named.
+    pub fn closed(self) -> Self {
+        Self { is_closed: true, ..self }
+    }
+
+    /// Whether only what is named may be reached.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Whether the operator has named the address. Such a one may also be reached without TLS.
@@ -80,7 +101,7 @@ impl Guard {
         let address = address.to_canonical();
         let within = |ranges: &[Range]| ranges.iter().any(|range| range.contains(address));
         let is_public = !within(&self.private) && (address.is_ipv4() || within(&self.public_v6));
-        is_public || self.is_named(address)
+        (is_public && !self.is_closed) || self.is_named(address)
     }
 }
 
@@ -115,5 +136,19 @@ mod tests {
             assert!(!guard.admits(private.parse().unwrap()), "{private}");
         }
         assert!(!guard.is_named("8.8.8.8".parse().unwrap()));
+        let closed = guard.closed();
+        assert!(!closed.admits("8.8.8.8".parse().unwrap()) && closed.admits("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn addresses_of_this_machine() {
+        for url in ["http://127.0.0.1:8600", "https://localhost/x", "http://[::1]:1", "http://127.3.2.1"] {
+            assert!(is_loopback_url(url), "{url}");
+        }
+        for url in
+            ["https://acme.okta.com", "http://localhost.example.com", "http://127.0.0.1.example.com", "x", ""]
+        {
+            assert!(!is_loopback_url(url), "{url}");
+        }
     }
 }

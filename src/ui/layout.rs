@@ -44,7 +44,7 @@ fn document(mode: Mode, title: &str, body: Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Ceven" }
+                title { @if mode == Mode::Dev { "[DEV] " } (title) " · Ceven" }
                 link rel="icon" type="image/svg+xml" href=(assets::address("icon.svg"));
                 link rel="stylesheet" href=(assets::address("style.css"));
                 script type="module" src=(assets::address("app.js")) {}

@@ -5,6 +5,7 @@ use clap::ValueEnum;
 mod coming_back;
 mod leaving;
 mod logout;
+mod mass;
 mod stage;
 mod story;
 mod token;
@@ -31,6 +32,8 @@ pub enum Scenario {
     TokenRotation,
     /// Someone comes back while a tool is still waiting.
     Reactivate,
+    /// A department disappears at the identity provider; a guard keeps the tools waiting.
+    MassDeactivation,
 }
 
 /// Why a story could not be told to its end.
@@ -64,5 +67,6 @@ async fn act(dev: &Dev, scenario: Scenario, story: &mut Story) -> Told {
         Scenario::FlakyGithub => leaving::flaky_github(&stage, story).await,
         Scenario::TokenRotation => token::rotation(&stage, story).await,
         Scenario::Reactivate => coming_back::reactivate(&stage, story).await,
+        Scenario::MassDeactivation => mass::mass_deactivation(&stage, story).await,
     }
 }

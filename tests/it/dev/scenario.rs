@@ -63,6 +63,11 @@ fn someone_comes_back() {
 }
 
 #[test]
+fn a_department_disappears() {
+    played("mass-deactivation");
+}
+
+#[test]
 fn a_story_is_readable_and_fails_loudly() {
     let folder = tempfile::tempdir().unwrap();
     let (data, evidence) = (folder.path().join("dev.db"), folder.path().join("evidence.zip"));

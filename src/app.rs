@@ -177,6 +177,11 @@ impl App {
         })
     }
 
+    /// Whether the pages are elsewhere than the API: then no cookie of the one reaches the other.
+    pub fn is_split(&self) -> bool {
+        self.console_url != self.public_url
+    }
+
     /// State of an organization that is no older than this call.
     ///
     /// # Errors

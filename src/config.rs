@@ -73,9 +73,11 @@ section! {
     /// The log of SCIM requests.
     ScimLog { queue: usize, flush_ms: u64, retention_days: u32 }
     /// How long sessions last.
-    Session { idle_ms: i64, absolute_ms: i64, per_person: usize, flush_ms: u64 }
+    Session { idle_ms: i64, absolute_ms: i64, per_person: usize, flush_ms: u64, id_token_bytes: usize }
     /// How often one may try.
-    SignIn { attempts_per_account: u32, attempts_per_address: u32, window_ms: i64, refusals_ms: u64 }
+    SignIn {
+        attempts_per_account: u32, attempts_per_address: u32, window_ms: i64, refusals_ms: u64, handover_ms: i64, shared_tenant: u64,
+    }
     /// Proxies and hashing.
     Security {
         trusted_proxies: Vec<String>, hashing: usize, master_key: String, old_master_keys: Vec<String>, outbound_allow: Vec<String>,
@@ -132,14 +134,17 @@ impl Settings {
         let settings: Self = Value::Table(table)
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))?;
-        let url = &settings.server.public_url;
-        let is_web = url.parse::<http::Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some()
-                && uri.query().is_none()
-        });
-        if !url.is_empty() && (!is_web || url.contains('"')) {
-            return Err(ConfigError(format!("server.public_url: {url:?} is no http or https address")));
+        for (name, url) in
+            [("public_url", &settings.server.public_url), ("console_url", &settings.server.console_url)]
+        {
+            let is_web = url.parse::<http::Uri>().is_ok_and(|uri| {
+                matches!(uri.scheme_str(), Some("http" | "https"))
+                    && uri.host().is_some()
+                    && uri.query().is_none()
+            });
+            if !url.is_empty() && (!is_web || url.contains('"')) {
+                return Err(ConfigError(format!("server.{name}: {url:?} is no http or https address")));
+            }
         }
         Ok(settings)
     }

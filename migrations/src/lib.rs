@@ -14,6 +14,8 @@ mod m20261124_000009_offboarding;
 mod m20261124_000010_sign_in;
 mod m20261124_000011_instance;
 mod m20261126_000012_policy;
+mod m20261126_000013_session_id_token;
+mod m20261126_000014_handover;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_sign_in::Migration),
             Box::new(m20261124_000011_instance::Migration),
             Box::new(m20261126_000012_policy::Migration),
+            Box::new(m20261126_000013_session_id_token::Migration),
+            Box::new(m20261126_000014_handover::Migration),
         ]
     }
 }

@@ -2,13 +2,14 @@
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header::USER_AGENT};
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 pub mod api;
 pub mod auth;
 pub mod body;
 pub mod client_ip;
+pub mod cookie;
 pub mod health;
 pub mod reply;
 pub mod right;
@@ -17,7 +18,7 @@ pub mod server;
 pub mod session;
 pub mod sso;
 
-use crate::{app::App, net::address::Range, ui};
+use crate::{app::App, net::address::Range, sign_in::Origin, ui};
 
 /// The other end of a connection, as the accept loop saw it.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,18 @@ pub struct Incoming {
     pub client_ip: std::net::IpAddr,
     /// Body.
     pub body: BodyStream,
+}
+
+impl Incoming {
+    /// Where it comes from, under an id.
+    pub fn origin(&self, request_id: &str) -> Origin {
+        let user_agent = self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Origin {
+            ip: self.client_ip,
+            user_agent: user_agent.unwrap_or_default().to_owned(),
+            request_id: request_id.to_owned(),
+        }
+    }
 }
 
 /// Everything the public listener answers. Nothing is rejected: every answer is a reply.

@@ -6,8 +6,7 @@
 //! 3. Before a session is refused for idleness the store is asked: another node may have served it meanwhile.
 //! 4. The CSRF token is drawn from the session's secret: only a page of this session knows it, and it ends
 //!    with the session.
-//! 5. The cookie is for this host alone (`__Host-`), out of reach of scripts, and not sent from other sites'
-//!    forms (`SameSite=Lax`).
+//! 5. The cookie is one of the console's host alone ([`Cookie`]).
 use std::{net::IpAddr, sync::Arc};
 
 use ceven_actors::{
@@ -23,13 +22,22 @@ use ceven_actors::{
 };
 use http::{
     HeaderMap, HeaderValue,
-    header::{COOKIE, HOST, ORIGIN},
+    header::{HOST, ORIGIN},
 };
 
-use crate::{app::App, people::Card, sign_in::Started};
+use warp::reply::Response;
+
+use super::cookie::Cookie;
+use crate::{
+    app::App,
+    people::Card,
+    sign_in::{Started, okta::Departure},
+};
 
 /// Header that unsafe requests carry.
 pub const CSRF_HEADER: &str = "x-ceven-csrf";
+/// How long a browser may take to sign out at Okta and come back.
+const SIGN_OUT_SECS: i64 = 600;
 /// Field that forms carry instead.
 pub const CSRF_FIELD: &str = "csrf";
 
@@ -86,7 +94,7 @@ impl SignedIn {
 /// # Errors
 /// [`NotSignedIn`].
 pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<SignedIn, NotSignedIn> {
-    let (organization, secret) = cookie(app, headers).ok_or(NotSignedIn::Never)?;
+    let (organization, secret) = read(app, headers).ok_or(NotSignedIn::Never)?;
     let (organization, secret) = organization.zip(secret).ok_or(NotSignedIn::Ended)?; // (1)
     let snapshot = app.fresh(organization).await.map_err(|error| match error {
         OrganizationError::NotFound { .. } => NotSignedIn::Ended,
@@ -129,49 +137,41 @@ pub fn card(snapshot: &Snapshot, person: Person) -> Option<Card> {
     }
 }
 
-fn is_secure(console_url: &str) -> bool {
-    console_url.starts_with("https://")
+/// The cookie of sessions at a console (5).
+pub fn cookie_at(console_url: &str) -> Cookie {
+    Cookie::at(console_url, "ceven_session")
 }
 
-/// The cookie of sessions at a console. (5) A browser refuses `__Host-` on plain http, which is for loopback only.
-pub fn cookie_name(console_url: &str) -> &'static str {
-    if is_secure(console_url) { "__Host-ceven_session" } else { "ceven_session" }
+/// (5)
+fn cookie(app: &App) -> Cookie {
+    cookie_at(&app.console_url)
 }
 
 /// What the cookie holds, as far as it can be read.
-fn cookie(app: &App, headers: &HeaderMap) -> Option<(Option<OrganizationId>, Option<String>)> {
-    let value = cookie_value(headers, cookie_name(&app.console_url))?;
+fn read(app: &App, headers: &HeaderMap) -> Option<(Option<OrganizationId>, Option<String>)> {
+    let value = cookie(app).read(headers)?;
     let (organization, secret) = value.split_once('.').unwrap_or((&value, ""));
     let is_hex = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
     Some((organization.parse().ok(), is_hex.then(|| secret.to_owned())))
 }
 
-/// The value of a cookie that is not empty.
-pub fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value.to_owned())
-}
-
 /// `Set-Cookie` of a session that has begun.
 pub fn set_cookie(app: &App, started: &Started) -> Option<HeaderValue> {
-    let lifetime_s = app.settings.session.absolute_ms / 1_000;
     let value = format!("{}.{}", started.organization.0.simple(), started.secret);
-    cookie_header(app, &value, lifetime_s)
+    cookie(app).header(&value, app.settings.session.absolute_ms / 1_000)
 }
 
-/// `Set-Cookie` that takes it away.
-pub fn clear_cookie(app: &App) -> Option<HeaderValue> {
-    cookie_header(app, "", 0)
+/// The cookie of a browser that was sent to Okta to sign out there.
+pub fn sign_out_cookie(app: &App) -> Cookie {
+    Cookie::at(&app.console_url, "ceven_sign_out")
 }
 
-fn cookie_header(app: &App, value: &str, lifetime_s: i64) -> Option<HeaderValue> {
-    let secure = if is_secure(&app.console_url) { "; Secure" } else { "" };
-    let text = format!(
-        "{}={value}; Path=/; Max-Age={lifetime_s}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(&app.console_url)
-    );
-    text.parse().ok() // (5)
+/// Takes away the cookie of a session that has ended, and remembers that the browser was sent onward.
+pub fn forget(app: &App, response: &mut Response, onward: Option<&Departure>) {
+    cookie(app).clear(response);
+    if let Some(onward) = onward {
+        sign_out_cookie(app).set(response, &onward.browser, SIGN_OUT_SECS);
+    }
 }
 
 /// Whether a sign-in comes from our own page, or from no page at all: a page of someone else could sign its

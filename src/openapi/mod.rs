@@ -47,7 +47,7 @@ pub fn document(public_url: &str, console_url: &str) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "session": { "type": "apiKey", "in": "cookie", "name": session::cookie_name(console_url) },
+                "session": { "type": "apiKey", "in": "cookie", "name": session::cookie_at(console_url).name() },
                 "csrf": { "type": "apiKey", "in": "header", "name": "X-Ceven-CSRF" },
                 "audit_token": { "type": "http", "scheme": "bearer", "description": "A token of the kind `audit`." },
                 "scim_token": { "type": "http", "scheme": "bearer", "description": "A token of the kind `scim`." },

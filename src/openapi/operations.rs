@@ -110,7 +110,11 @@ pub const OPERATIONS: &[Operation] = &[
         .takes("Credentials")
         .gives(200, &[(JSON, "Me")], "Who is signed in.")
         .refuses(&[401, 403, 429, 503]),
-    session("POST", "/auth/logout", "signOut", "Ends this session."),
+    session("POST", "/auth/logout", "signOut", "Ends this session.").gives(
+        200,
+        &[(JSON, "SignedOut")],
+        "Where a browser goes now: to Okta, to end the session it began with there, or to the login page.",
+    ),
     session("GET", "/me", "getMe", "Who is signed in, and the CSRF token of unsafe requests.").gives(
         200,
         &[(JSON, "Me")],
@@ -302,6 +306,9 @@ pub const OPERATIONS: &[Operation] = &[
     okta("GET", "/sso/okta/oidc/callback", "finishSignIn", "Where Okta sends the browser back to.")
         .query(CALLBACK)
         .gives(302, &[], "To the console with a session's cookie, or to the login page with the reason."),
+    okta("GET", "/sso/okta/oidc/handover", "handSignInOver", "Where a console on a host of its own sends the browser.")
+        .query(&[parameter("code", "Text", "For one use by the browser that has signed in.")])
+        .gives(302, &[], "To the console, with the next code or the reason."),
     okta(
         "POST",
         "/sso/okta/universal-logout",

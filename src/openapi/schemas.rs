@@ -164,6 +164,7 @@ fn people() -> Schemas {
         ("Credentials", object([("org", text()), ("email", text()), ("password", text())])),
         ("Me", me),
         ("Sessions", object([("items", list(session))])),
+        ("SignedOut", object([("next", text())])),
         ("User", user),
         (
             "Users",

@@ -21,8 +21,11 @@ use ceven_actors::{
 use tokio::sync::OnceCell;
 
 pub mod attempts;
+pub mod handover;
 pub mod okta;
 pub mod refusals;
+pub mod shared_tenant;
+pub mod sign_out;
 
 use attempts::{AttemptLimits, Attempts};
 use refusals::RefusalCounts;
@@ -154,13 +157,14 @@ pub async fn start_session(
     origin: &Origin,
 ) -> Result<Started, OrganizationError> {
     let (secret, session) = draw_session(app, person, origin);
+    let session = Arc::new(session);
     let limit = app.settings.session.per_person;
     app.execute(organization, Command::StartSession { session, limit }, caller).await?;
     Ok(Started { organization, secret })
 }
 
 /// A session's secret and its record, as it begins now.
-fn draw_session(app: &App, person: Person, origin: &Origin) -> (String, Arc<Session>) {
+fn draw_session(app: &App, person: Person, origin: &Origin) -> (String, Session) {
     let mut random = [0; 32];
     app.clock.fill(&mut random); // (3)
     let (secret, now_ms) = (hex(&random), app.clock.now_ms());
@@ -174,8 +178,9 @@ fn draw_session(app: &App, person: Person, origin: &Origin) -> (String, Arc<Sess
         ended_ms: None,
         ip: Some(origin.ip),
         user_agent: origin.user_agent.chars().take(MAX_USER_AGENT_CHARACTERS).collect::<String>().into(),
+        id_token: None,
     };
-    (secret, Arc::new(session))
+    (secret, session)
 }
 
 async fn find(

@@ -16,7 +16,10 @@ use ceven_actors::{
         okta::OktaConnection,
         session::Person,
     },
-    organization::message::{Answer, Command, SignInRefused},
+    organization::{
+        message::{Answer, Command, SignInRefused},
+        state::Snapshot,
+    },
     ports::Outbound as _,
     protocol::{
         jose::Jws,
@@ -25,7 +28,12 @@ use ceven_actors::{
     },
 };
 
-use super::{Origin, Started, draw_session};
+use super::{
+    Origin, Started, draw_session,
+    handover::{self, Cargo, Passage, Verified},
+    shared_tenant::{self, Resolution},
+    sign_out,
+};
 use crate::{app::App, okta::CLIENT_SECRET, store::sign_in::SignInAttempt};
 
 /// (1)
@@ -42,8 +50,19 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: &'static str, cause: impl ToString) -> Self {
+    /// A refusal.
+    pub(crate) fn new(code: &'static str, cause: impl ToString) -> Self {
         Self { code, cause: cause.to_string() }
+    }
+
+    /// The login page that says so.
+    pub fn path(&self) -> String {
+        format!("/login?okta_sso_error={}", self.code)
+    }
+
+    /// Notes the cause.
+    pub fn log(&self, origin: &Origin) {
+        tracing::info!(request_id = origin.request_id, ip = %origin.ip, refusal = ?self, "a sign-in with Okta was refused");
     }
 }
 
@@ -60,17 +79,32 @@ pub fn callback_url(app: &App) -> String {
     format!("{}/api/v1/sso/okta/oidc/callback", app.public_url)
 }
 
-/// Begins a sign-in at an organization's tenant. `target` is a checked address of the console.
+/// The address that a sign-in starts at.
+pub fn start_url(app: &App) -> String {
+    format!("{}/api/v1/sso/okta/oidc/start", app.public_url)
+}
+
+/// What a browser is sent to Okta for.
+#[derive(Debug, Clone, Copy)]
+pub struct Errand<'a> {
+    /// The organization whose client is used.
+    pub organization: OrganizationId,
+    /// Organizations of the same tenant that it may be for instead ([`shared_tenant`]).
+    pub others: &'a [OrganizationId],
+    /// Who it may be.
+    pub login_hint: Option<&'a str>,
+    /// A checked path of the console to go to afterwards.
+    pub target: &'a str,
+}
+
+/// Begins a sign-in at an organization's tenant.
 ///
 /// # Errors
 /// [`Refusal`].
-pub async fn depart(
-    app: &App,
-    organization: OrganizationId,
-    login_hint: Option<&str>,
-    target: &str,
-) -> Result<Departure, Refusal> {
-    let okta = connection(app, organization).await?;
+pub async fn depart(app: &App, errand: Errand<'_>) -> Result<Departure, Refusal> {
+    let Errand { organization, others, login_hint, target } = errand;
+    let okta = tenant(&*fresh(app, organization).await?)?;
+    let others = (!others.is_empty()).then(|| serde_json::to_string(others).ok()).flatten();
     let (mut random, mut browser) = ([0; 96], [0; 32]);
     app.clock.fill(&mut random);
     app.clock.fill(&mut browser);
@@ -82,6 +116,7 @@ pub async fn depart(
         issuer: okta.issuer().to_owned(),
         nonce: attempt.nonce.clone(),
         code_verifier: attempt.code_verifier.clone(),
+        others,
         target: target.to_owned(),
         expires_ms: now_ms + ATTEMPT_MS, // (1)
     };
@@ -94,12 +129,14 @@ pub async fn depart(
     Ok(Departure { url: format!("{}?{}", okta.metadata.authorization_endpoint, query.finish()), browser })
 }
 
-async fn connection(app: &App, organization: OrganizationId) -> Result<Arc<OktaConnection>, Refusal> {
-    let snapshot = app.fresh(organization).await.map_err(|error| Refusal::new("unavailable", error))?;
-    snapshot
-        .okta()
-        .cloned()
-        .ok_or_else(|| Refusal::new("not_connected", "the organization has no connection"))
+/// State of an organization that is no older than this call.
+pub(super) async fn fresh(app: &App, organization: OrganizationId) -> Result<Arc<Snapshot>, Refusal> {
+    app.fresh(organization).await.map_err(|error| Refusal::new("unavailable", error))
+}
+
+fn tenant(snapshot: &Snapshot) -> Result<Arc<OktaConnection>, Refusal> {
+    let okta = snapshot.okta().cloned();
+    okta.ok_or_else(|| Refusal::new("not_connected", "the organization has no connection"))
 }
 
 /// What Okta's answer carries.
@@ -117,11 +154,23 @@ pub struct Arrival {
     pub browser: String,
 }
 
-/// Ends a sign-in: a session, and where to go.
+/// How a browser goes on that has come back from Okta.
+pub enum Landing {
+    /// With a session, to this path of the console.
+    SignedIn(Started, String),
+    /// To Okta again, for another organization of the same tenant.
+    Onward(Departure),
+    /// To this address of the console's host.
+    HandedOver(String),
+    /// To a question on the console.
+    Asked(Departure),
+}
+
+/// Takes Okta's answer.
 ///
 /// # Errors
 /// [`Refusal`].
-pub async fn arrive(app: &App, arrival: &Arrival, origin: &Origin) -> Result<(Started, String), Refusal> {
+pub async fn arrive(app: &App, arrival: &Arrival, origin: &Origin) -> Result<Landing, Refusal> {
     let now_ms = app.clock.now_ms();
     let taken = app.store.take_sign_in(digest(&arrival.state), now_ms).await; // (1)
     let taken = taken.map_err(|error| Refusal::new("unavailable", error))?;
@@ -130,19 +179,46 @@ pub async fn arrive(app: &App, arrival: &Arrival, origin: &Origin) -> Result<(St
         return Err(Refusal::new("expired", "the answer came to another browser")); // (2)
     }
     let organization = OrganizationId(attempt.org_id);
-    let okta = connection(app, organization).await?;
+    let snapshot = fresh(app, organization).await?;
+    let okta = tenant(&snapshot)?;
     let said = arrival.issuer.as_deref();
     let is_silent = said.is_none() && !okta.metadata.promises_iss;
     if okta.issuer() != attempt.issuer || !(is_silent || said == Some(okta.issuer())) {
         return Err(Refusal::new("failed", "the answer is of another issuer")); // (3)
     }
-    if let Some(error) = &arrival.error {
-        return Err(Refusal::new(if error == "access_denied" { "access_denied" } else { "failed" }, error));
+    let others = attempt.others.as_deref().and_then(|others| serde_json::from_str(others).ok());
+    let others: Vec<OrganizationId> = others.unwrap_or_default();
+    let again =
+        |organization, others| Errand { organization, others, login_hint: None, target: &attempt.target };
+    match (arrival.error.as_deref(), others.split_first()) {
+        (None, _) => {}
+        (Some("access_denied"), Some((next, rest))) => {
+            return depart(app, again(*next, rest)).await.map(Landing::Onward);
+        }
+        (Some("access_denied"), None) => return Err(Refusal::new("access_denied", "Okta says so")),
+        (Some(error), _) => return Err(Refusal::new("failed", error)),
     }
     let token = exchange(app, organization, &okta, arrival, &attempt).await?;
     let identity = verify(app, &okta, &attempt, &token).await?;
-    let started = let_in(app, organization, &okta, identity, origin).await?;
-    Ok((started, attempt.target))
+    let browser = attempt.browser_digest;
+    match shared_tenant::resolve(app, &snapshot, &others, &identity).await? {
+        Resolution::There(other) => depart(app, again(other, &[])).await.map(Landing::Onward),
+        Resolution::Here => {
+            let verified = Verified { organization, fingerprint: okta.fingerprint(), identity, token };
+            if !app.is_split() {
+                return Ok(Landing::SignedIn(let_in(app, verified, origin).await?, attempt.target));
+            }
+            let cargo = Cargo { passage: Passage::Session(verified.into()), target: attempt.target };
+            handover::begin(app, organization, &cargo, browser).await.map(Landing::HandedOver)
+        }
+        Resolution::Ask(offered) => {
+            let cargo = Cargo { passage: Passage::Choice(offered), target: attempt.target };
+            match app.is_split() {
+                true => handover::begin(app, organization, &cargo, browser).await.map(Landing::HandedOver),
+                false => handover::ask(app, organization, &cargo, browser).await.map(Landing::Asked),
+            }
+        }
+    }
 }
 
 /// (4)
@@ -205,26 +281,23 @@ async fn verify(
     oidc::identify(&jws.claims, &expected).map_err(|error| failed(error.to_string()))
 }
 
-async fn let_in(
-    app: &App,
-    organization: OrganizationId,
-    okta: &OktaConnection,
-    identity: oidc::Identity,
-    origin: &Origin,
-) -> Result<Started, Refusal> {
+/// Begins the session of someone whom Okta has named.
+pub(super) async fn let_in(app: &App, verified: Verified, origin: &Origin) -> Result<Started, Refusal> {
+    let Verified { organization, fingerprint, identity, token } = verified;
     // Whose it is, the organization decides.
     let nobody = Person::Admin(AdminId(uuid::Uuid::nil()));
-    let (secret, session) = draw_session(app, nobody, origin);
+    let (secret, mut session) = draw_session(app, nobody, origin);
+    session.id_token = sign_out::seal(app, organization, session.id, &token);
     let label = identity.email.clone().unwrap_or_else(|| identity.subject.clone());
     let caller = Caller {
         actor: Actor { kind: "okta_identity", id: identity.subject.clone(), label },
-        authority: Authority::Identity(okta.fingerprint()),
+        authority: Authority::Identity(fingerprint),
         ip: Some(origin.ip),
         request_id: origin.request_id.clone(),
     };
     let command = Command::SignInWithOkta {
         identity: Arc::new(identity),
-        session,
+        session: Arc::new(session),
         limit: app.settings.session.per_person,
     };
     let executed = app.execute(organization, command, caller).await;

@@ -1,6 +1,8 @@
 //! Which organization a token of Okta is for, and which tokens need not be remembered any more.
 use ceven_actors::domain::id::OrganizationId;
-use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 
 use super::{
     SqlStore,
@@ -24,7 +26,7 @@ impl SqlStore {
         Ok(id.map(OrganizationId))
     }
 
-    /// Every organization that is connected to this issuer, at most `count`.
+    /// Every organization that is connected to this issuer, the oldest first, at most `count`.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -33,6 +35,7 @@ impl SqlStore {
             .filter(okta_connection::Column::Issuer.eq(issuer))
             .select_only()
             .column(okta_connection::Column::OrgId)
+            .order_by_asc(okta_connection::Column::OrgId)
             .limit(count)
             .into_tuple()
             .all(&self.reader)

@@ -9,7 +9,7 @@ use ceven_actors::{
         group::Group,
         id::{AdminId, GroupId, OrganizationId, SessionId, TokenId, UserId},
         offboarding::{Offboarding, Task},
-        okta::{Identity, Link, OktaConnection, UsedToken},
+        okta::{Identity, Link, OktaConnection, Sealed, UsedToken},
         policy::Policy,
         session::{Person, Session},
         token::{Admin, Token},
@@ -177,6 +177,7 @@ pub(super) fn session(row: entity::session::Model) -> Result<Change, StoreError>
         ended_ms: row.ended_ms,
         ip: row.ip.and_then(|ip| ip.parse().ok()),
         user_agent: row.user_agent.into(),
+        id_token: row.id_token.map(|sealed| Sealed(sealed.into())),
     })))
 }
 
@@ -197,6 +198,7 @@ pub(super) fn session_row(
         ended_ms: session.ended_ms,
         ip: session.ip.map(|ip| ip.to_string()),
         user_agent: session.user_agent.to_string(),
+        id_token: session.id_token.as_ref().map(|sealed| sealed.0.to_string()),
         changed_seq: seq,
     }
 }

@@ -23,13 +23,15 @@ use crate::{
     http::{
         Incoming,
         body::read_form,
+        cookie::Cookie,
         reply::Failure,
         right::Visit,
         session::{self, CSRF_FIELD, NotSignedIn},
     },
 };
 use pages::{
-    api, audit, audit_entry, connectors, dashboard, event_stream, login, offboard, offboarding, okta, person,
+    api, audit, audit_entry, connectors, dashboard, event_stream, handover, login, offboard, offboarding, okta,
+    person,
     requests, settings, sso, team, tokens,
 };
 
@@ -70,9 +72,17 @@ pub fn safe_target(next: &str) -> &str {
     login::safe(next)
 }
 
+/// The login page after signing out here.
+pub const SIGNED_OUT: &str = "/login?reason=signed_out";
+
+/// The cookie that binds a code, or a question, to a browser at the console's host.
+pub fn console_cookie(app: &App) -> Cookie {
+    Cookie::at(&app.console_url, "ceven_console")
+}
+
 /// Whether an address is a page's.
 pub fn is_page(segments: &[&str]) -> bool {
-    matches!(segments, [""] | ["login" | "logout"] | ["app", ..] | ["assets", _])
+    matches!(segments, [""] | ["login", ..] | ["logout"] | ["app", ..] | ["assets", _])
 }
 
 /// Answers a request for a page.
@@ -84,6 +94,8 @@ pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Re
         ["assets", name] => assets::serve(name, &incoming.query),
         [""] => Ok(see_other("/app")),
         ["login"] => login::answer(app, incoming, &request_id).await,
+        ["login", step] => handover::answer(app, step, incoming, &request_id).await,
+        ["login", ..] => Err(Failure::Nowhere),
         _ => signed_in(app, segments, incoming, &request_id).await,
     };
     let mut response = response.unwrap_or_else(|failure| {
@@ -223,11 +235,11 @@ fn ok(markup: Markup) -> Answer {
     Ok(page(StatusCode::OK, markup))
 }
 
-/// (3) `path` is an address of this host that this code has written.
-fn see_other(path: &str) -> Response {
+/// `address` is one that this code has written; after a form, of this host (3).
+fn see_other(address: &str) -> Response {
     let mut response = Response::new(String::new().into());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    if let Ok(value) = path.parse() {
+    if let Ok(value) = address.parse() {
         response.headers_mut().insert(header::LOCATION, value);
     }
     response

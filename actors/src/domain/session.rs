@@ -1,7 +1,10 @@
 //! A signed-in browser or script, as an organization keeps it: never the secret itself.
 use std::net::IpAddr;
 
-use super::id::{AdminId, SessionId, UserId};
+use super::{
+    id::{AdminId, SessionId, UserId},
+    okta::Sealed,
+};
 pub use crate::protocol::secret::Digest;
 
 /// Whom a session belongs to.
@@ -35,7 +38,10 @@ impl Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// The person signed out.
-    SignedOut,
+    SignedOut {
+        /// Whether the browser was sent on to end the session at Okta as well.
+        at_okta: bool,
+    },
     /// The person or an admin ended it from elsewhere.
     Revoked,
     /// The person signed in once more than the limit allows; the oldest session goes.
@@ -50,7 +56,7 @@ impl Ending {
     /// Name in the audit log.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::SignedOut => "signed_out",
+            Self::SignedOut { .. } => "signed_out",
             Self::Revoked => "revoked",
             Self::Limit => "limit",
             Self::Expired => "expired",
@@ -81,12 +87,19 @@ pub struct Session {
     pub ip: Option<IpAddr>,
     /// What started it, as it called itself.
     pub user_agent: Box<str>,
+    /// The ID token it began with, which ends the session at the issuer as well; gone when the session has ended.
+    pub id_token: Option<Sealed>,
 }
 
 impl Session {
     /// Whether it opens anything at `now_ms`, idleness left aside.
     pub fn is_live(&self, now_ms: i64) -> bool {
         self.ended_ms.is_none() && now_ms < self.expires_ms
+    }
+
+    /// Bytes that its ID token takes.
+    pub fn id_token_bytes(&self) -> usize {
+        self.id_token.as_ref().map_or(0, |sealed| sealed.0.len())
     }
 }
 

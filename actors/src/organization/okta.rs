@@ -53,11 +53,10 @@ pub(super) fn sign_in(
     limit: usize,
     stamp: Stamp,
 ) -> Decided {
-    let Some(okta) = state.okta() else { return Err(OrganizationError::Forbidden) };
-    let identity = Identity { issuer: who.issuer.as_str().into(), subject: who.subject.as_str().into() };
-    if okta.email_verified == EmailPolicy::Require && !who.email_verified {
-        return Ok(refused(who, SignInRefused::EmailUnverified)); // (7)
+    if state.okta().is_none() {
+        return Err(OrganizationError::Forbidden);
     }
+    let identity = identity_of(who);
     let found = match find(state, who, &identity) {
         Ok(found) => found,
         Err(refusal) => return Ok(refused(who, refusal)),
@@ -90,7 +89,35 @@ pub(super) fn sign_in(
     Ok(decision)
 }
 
+impl Snapshot {
+    /// Whether a sign-in of this person would be let in.
+    pub fn admits(&self, who: &oidc::Identity) -> bool {
+        self.okta().is_some() && find(self, who, &identity_of(who)).is_ok()
+    }
+
+    /// Whether this person may learn that the organization is there: it knows them, by their identity, by the id that
+    /// Okta provisioned, or by a verified address of a domain it owns; or it would create them for such an address.
+    pub fn offers_itself_to(&self, who: &oidc::Identity) -> bool {
+        let owns_address =
+            || who.email_verified && who.email.as_deref().is_some_and(|email| owns(self, email));
+        self.okta().is_some()
+            && match find(self, who, &identity_of(who)) {
+                Ok(Found::Linked(_)) => true,
+                Ok(_) => self.user_by_external_id(&who.subject).is_some() || owns_address(),
+                Err(_) => false,
+            }
+    }
+}
+
+fn identity_of(who: &oidc::Identity) -> Identity {
+    Identity { issuer: who.issuer.as_str().into(), subject: who.subject.as_str().into() }
+}
+
 fn find(state: &Snapshot, who: &oidc::Identity, identity: &Identity) -> Result<Found, SignInRefused> {
+    let needs_verified = state.okta().is_some_and(|okta| okta.email_verified == EmailPolicy::Require);
+    if needs_verified && !who.email_verified {
+        return Err(SignInRefused::EmailUnverified); // (7)
+    }
     if let Some(user) = state.linked_user(identity) {
         return live(user).map(Found::Linked); // (1) (5)
     }

@@ -105,9 +105,12 @@ pub(super) fn end_every(
 }
 
 fn end_one(decision: &mut Decision, session: &Arc<Session>, ending: Ending, stamp: Stamp) {
-    let ended = Session { ended_ms: Some(stamp.at_ms), ..(**session).clone() };
+    let ended = Session { ended_ms: Some(stamp.at_ms), id_token: None, ..(**session).clone() };
     let mut after = view(&ended);
     after["reason"] = ending.name().into();
+    if let Ending::SignedOut { at_okta } = ending {
+        after["at_okta"] = at_okta.into();
+    }
     decision.drafts.push(draft("session.end", session.id, view(session), after));
     decision.changes.push(Change::Session(Arc::new(ended)));
 }

@@ -46,6 +46,7 @@ pub struct Snapshot {
     sessions: OrdMap<SessionId, Arc<Session>>,
     session_digests: Map<Digest, SessionId>,
     sessions_of: Map<Person, OrdSet<SessionId>>,
+    id_token_bytes: usize,
     okta: Option<Arc<OktaConnection>>,
     identities: Map<Identity, UserId>,
     /// The identity of each user who has one.
@@ -77,6 +78,7 @@ impl Snapshot {
             sessions: OrdMap::new(),
             session_digests: Map::default(),
             sessions_of: Map::default(),
+            id_token_bytes: 0,
             okta: None,
             identities: Map::default(),
             linked: Map::default(),
@@ -159,11 +161,13 @@ impl Snapshot {
 
     /// A session that has ended leaves no trace in memory.
     fn put_session(&mut self, session: &Arc<Session>) {
+        let old = self.sessions.remove(&session.id);
+        self.id_token_bytes -= old.map_or(0, |old| old.id_token_bytes());
         if session.ended_ms.is_some() {
-            self.sessions.remove(&session.id);
             self.session_digests.remove(&session.digest);
             remove_pair(&mut self.sessions_of, session.person, &session.id);
         } else {
+            self.id_token_bytes += session.id_token_bytes();
             self.sessions.insert(session.id, session.clone());
             self.session_digests.insert(session.digest, session.id);
             self.sessions_of.entry(session.person).or_default().insert(session.id);
@@ -194,6 +198,7 @@ impl Snapshot {
             + self.memberships.len() * 300
             + self.tokens.len() * 700
             + self.sessions.len() * 900
+            + self.id_token_bytes
     }
 
     /// What the organization is called.

@@ -159,7 +159,7 @@ pub struct Expected<'a> {
 }
 
 /// Who signed in, as the issuer says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
     /// Who says so.
     pub issuer: String,

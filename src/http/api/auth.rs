@@ -1,5 +1,5 @@
 //! `/auth/login`, `/auth/logout`, `/me`.
-use ceven_actors::{clock::rfc3339, domain::session::Ending};
+use ceven_actors::clock::rfc3339;
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::{
         session::{self, SignedIn},
     },
     sign_in::{Credentials, SignInRefusal, sign_in},
+    ui::SIGNED_OUT,
 };
 
 impl From<SignInRefusal> for Failure {
@@ -43,13 +44,13 @@ pub(super) async fn login(mut call: Call<'_>) -> Answer {
     Ok(response)
 }
 
+/// `next` is where a browser goes now: to Okta, when the session began there, otherwise to the login page.
 pub(super) async fn logout(call: Call<'_>) -> Answer {
-    let visit = call.visit().await?;
-    visit.end_session(visit.who.session.id, Ending::SignedOut).await?;
-    let mut response = reply::no_content();
-    if let Some(cookie) = session::clear_cookie(call.app) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    let onward = call.visit().await?.sign_out().await?;
+    let here = || format!("{}{}", call.app.console_url, SIGNED_OUT);
+    let next = onward.as_ref().map_or_else(here, |onward| onward.url.clone());
+    let mut response = reply::json(StatusCode::OK, &json!({ "next": next }));
+    session::forget(call.app, &mut response, onward.as_ref());
     Ok(response)
 }
 

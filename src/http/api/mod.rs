@@ -139,12 +139,7 @@ impl<'a> Call<'a> {
     }
 
     fn origin(&self) -> Origin {
-        let user_agent = self.incoming.headers.get(header::USER_AGENT);
-        Origin {
-            ip: self.incoming.client_ip,
-            user_agent: user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
-            request_id: self.request_id.clone(),
-        }
+        self.incoming.origin(&self.request_id)
     }
 
     /// The body as an object; no body is an empty one.

@@ -22,6 +22,7 @@ pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming
         ["security-events"] => security_events::answer(app, incoming).await,
         ["oidc", "start"] => oidc::start(app, incoming).await,
         ["oidc", "callback"] => oidc::callback(app, incoming).await,
+        ["oidc", "handover"] => oidc::handover(app, incoming).await,
         _ => reply::failure(&reply::Failure::NotRouted),
     }
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/sso/okta/oidc/{start,callback}`: browsers on their way to Okta and back.
+//! `/api/v1/sso/okta/oidc/{start,callback,handover}`: browsers on their way to Okta and back.
 //!
 //! 1. `iss` of Okta's tile must be one that an organization has saved, character by character; nothing is fetched from
 //!    what an address says.
@@ -12,18 +12,19 @@ use warp::reply::Response;
 
 use crate::{
     app::App,
-    http::{Incoming, api::parameter, body::read_form, reply, session},
+    http::{Incoming, api::parameter, body::read_form, cookie::Cookie, reply, session},
     sign_in::{
-        Origin,
-        okta::{Arrival, Departure, Refusal, arrive, depart},
+        handover::prove,
+        okta::{Arrival, Departure, Errand, Landing, Refusal, arrive, depart},
+        shared_tenant::{candidates, owners},
     },
-    ui::safe_target,
+    ui::{console_cookie, safe_target},
 };
 
 /// Longest hint that is passed on.
 const HINT_BYTES: usize = 256;
 const FORM_BYTES: usize = 16 * 1_024;
-const COOKIE_SECS: u32 = 600;
+const COOKIE_SECS: i64 = 600;
 
 pub(super) async fn start(app: &Arc<App>, mut incoming: Incoming) -> Response {
     if let Err(refused) = merge_form(app, &mut incoming).await {
@@ -33,20 +34,28 @@ pub(super) async fn start(app: &Arc<App>, mut incoming: Incoming) -> Response {
     let target = parameter(query, "next").or_else(|| own_target(app, query)).unwrap_or_default();
     let hint = parameter(query, "login_hint")
         .filter(|hint| hint.len() <= HINT_BYTES && !hint.chars().any(char::is_control));
-    let departed = match organization(app, query, hint.as_deref()).await {
-        Ok(organization) => depart(app, organization, hint.as_deref(), safe_target(&target)).await, // (2)
-        Err(refusal) => Err(refusal),
-    };
-    match departed {
-        Ok(Departure { url, browser }) => {
-            let mut response = redirect(&url);
-            if let Some(cookie) = cookie(app, &browser, COOKIE_SECS) {
-                response.headers_mut().insert(header::SET_COOKIE, cookie);
-            }
-            response
-        }
-        Err(refusal) => refused(&refusal),
+    match depart_for(app, query, hint.as_deref(), safe_target(&target)).await {
+        Ok(departure) => onward(app, &departure),
+        Err(refusal) => refused(app, &refusal),
     }
+}
+
+async fn depart_for(
+    app: &App,
+    query: &str,
+    login_hint: Option<&str>,
+    target: &str,
+) -> Result<Departure, Refusal> {
+    let candidates = organizations(app, query, login_hint).await?;
+    let (first, others) = candidates.split_first().ok_or_else(unknown)?;
+    depart(app, Errand { organization: *first, others, login_hint, target }).await // (2)
+}
+
+/// The browser goes to Okta.
+fn onward(app: &App, departure: &Departure) -> Response {
+    let mut response = redirect(&departure.url);
+    cookie(app).set(&mut response, &departure.browser, COOKIE_SECS);
+    response
 }
 
 /// A start may come as a form (OpenID Connect Core §4); its fields count as the query's.
@@ -70,33 +79,44 @@ fn own_target(app: &App, query: &str) -> Option<String> {
     uri.strip_prefix(&app.console_url).map(str::to_owned)
 }
 
-async fn organization(app: &App, query: &str, hint: Option<&str>) -> Result<OrganizationId, Refusal> {
-    let unavailable =
-        |error: &dyn std::fmt::Display| Refusal { code: "unavailable", cause: error.to_string() };
-    let unknown = || Refusal { code: "unknown_organization", cause: "no organization fits".into() };
+fn unknown() -> Refusal {
+    Refusal::new("unknown_organization", "no organization fits")
+}
+
+/// The organizations that a start may be for, the one to begin with first.
+async fn organizations(
+    app: &App,
+    query: &str,
+    login_hint: Option<&str>,
+) -> Result<Vec<OrganizationId>, Refusal> {
+    let issuer = parameter(query, "iss");
     if let Some(slug) = parameter(query, "org") {
         let found = app.store.organization_by_slug(&slug.to_ascii_lowercase()).await;
-        return found.map_err(|error| unavailable(&error))?.map(|profile| profile.id).ok_or_else(unknown);
-    }
-    if let Some(issuer) = parameter(query, "iss") {
-        let owners = app.store.okta_owners(&issuer, 2).await.map_err(|error| unavailable(&error))?; // (1)
-        return match owners.as_slice() {
-            [] => Err(unknown()),
-            [one] => Ok(*one),
-            _ => Err(Refusal { code: "choose_organization", cause: "several organizations share it".into() }),
+        let id = found.map_err(|error| Refusal::new("unavailable", error))?.ok_or_else(unknown)?.id;
+        let fits = match issuer {
+            None => true,
+            Some(issuer) => issuer_of(app, id).await?.is_some_and(|own| own == issuer), // (1)
         };
+        return if fits { Ok(vec![id]) } else { Err(unknown()) };
     }
-    let domain = hint.and_then(|hint| hint.rsplit_once('@')).map(|(_, domain)| domain).ok_or_else(unknown)?;
-    let all = app.store.organizations().await.map_err(|error| unavailable(&error))?;
-    let owns = |domains: &[String]| domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
-    let mut owners = all.iter().filter(|profile| owns(&profile.domains));
-    match (owners.next(), owners.next()) {
-        (Some(one), None) => Ok(one.id),
-        (None, _) => Err(unknown()),
-        _ => {
-            Err(Refusal { code: "choose_organization", cause: "several organizations own the domain".into() })
+    if let Some(issuer) = issuer {
+        return candidates(app, &issuer, login_hint).await; // (1)
+    }
+    let mut connected = Vec::new();
+    for owner in owners(app, login_hint.unwrap_or_default()).await? {
+        connected.extend(issuer_of(app, owner.id).await?.map(|issuer| (owner.id, issuer)));
+    }
+    match connected.split_first() {
+        Some(((_, first), others)) if others.iter().any(|(_, issuer)| issuer != first) => {
+            Err(Refusal::new("choose_organization", "organizations of several tenants own the domain"))
         }
+        _ => Ok(connected.into_iter().map(|(id, _)| id).collect()),
     }
+}
+
+async fn issuer_of(app: &App, organization: OrganizationId) -> Result<Option<String>, Refusal> {
+    let snapshot = app.fresh(organization).await.map_err(|error| Refusal::new("unavailable", error))?;
+    Ok(snapshot.okta().map(|okta| okta.issuer().to_owned()))
 }
 
 pub(super) async fn callback(app: &Arc<App>, incoming: Incoming) -> Response {
@@ -106,36 +126,57 @@ pub(super) async fn callback(app: &Arc<App>, incoming: Incoming) -> Response {
         code: text("code").unwrap_or_default(),
         issuer: text("iss"),
         error: text("error"),
-        browser: session::cookie_value(&incoming.headers, cookie_name(app)).unwrap_or_default(),
+        browser: cookie(app).read(&incoming.headers).unwrap_or_default(),
     };
-    let user_agent = incoming.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let origin = Origin {
-        ip: incoming.client_ip,
-        user_agent: user_agent.unwrap_or_default().to_owned(),
-        request_id: app.clock.new_id().to_string(),
-    };
-    let mut response = match arrive(app, &arrival, &origin).await {
-        Ok((started, target)) => {
+    let origin = incoming.origin(&app.clock.new_id().to_string());
+    match arrive(app, &arrival, &origin).await {
+        Ok(Landing::Onward(departure)) => onward(app, &departure),
+        // The cookie is needed once more.
+        Ok(Landing::HandedOver(url)) => redirect(&url),
+        Ok(Landing::Asked(departure)) => {
+            let mut response = redirect(&departure.url);
+            console_cookie(app).set(&mut response, &departure.browser, COOKIE_SECS);
+            cookie(app).clear(&mut response);
+            response
+        }
+        Ok(Landing::SignedIn(started, target)) => {
             let mut response = redirect(&format!("{}{}", app.console_url, safe_target(&target))); // (2)
             if let Some(cookie) = session::set_cookie(app, &started) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
+            cookie(app).clear(&mut response);
             response
         }
         Err(refusal) => {
-            tracing::info!(request_id = origin.request_id, ip = %origin.ip, ?refusal, "a sign-in with Okta was refused");
-            refused(&refusal)
+            refusal.log(&origin);
+            let mut response = refused(app, &refusal);
+            cookie(app).clear(&mut response);
+            response
+        }
+    }
+}
+
+/// `/handover`: the browser that has signed in goes to the console's host.
+pub(super) async fn handover(app: &Arc<App>, incoming: Incoming) -> Response {
+    if incoming.method != Method::GET {
+        return reply::failure(&reply::Failure::MethodNotAllowed("GET"));
+    }
+    let code = parameter(&incoming.query, "code").unwrap_or_default();
+    let browser = cookie(app).read(&incoming.headers).unwrap_or_default();
+    let mut response = match prove(app, &code, &browser).await {
+        Ok(url) => redirect(&url),
+        Err(refusal) => {
+            refusal.log(&incoming.origin(&app.clock.new_id().to_string()));
+            refused(app, &refusal)
         }
     };
-    if let Some(cookie) = cookie(app, "", 0) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    cookie(app).clear(&mut response);
     response
 }
 
 /// (3)
-fn refused(refusal: &Refusal) -> Response {
-    redirect(&format!("/login?okta_sso_error={}", refusal.code))
+fn refused(app: &App, refusal: &Refusal) -> Response {
+    redirect(&format!("{}{}", app.console_url, refusal.path()))
 }
 
 fn redirect(url: &str) -> Response {
@@ -153,13 +194,7 @@ fn redirect(url: &str) -> Response {
     response
 }
 
-fn cookie_name(app: &App) -> &'static str {
-    if app.public_url.starts_with("https://") { "__Host-ceven_sign_in" } else { "ceven_sign_in" }
-}
-
-fn cookie(app: &App, value: &str, secs: u32) -> Option<HeaderValue> {
-    let secure = if app.public_url.starts_with("https://") { "; Secure" } else { "" };
-    format!("{}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}", cookie_name(app))
-        .parse()
-        .ok()
+/// The cookie of a browser that is on its way to Okta.
+fn cookie(app: &App) -> Cookie {
+    Cookie::at(&app.public_url, "ceven_sign_in")
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod connector;
 pub mod connector_lease;
 pub mod group;
+pub mod handover;
 pub mod head;
 pub mod identity;
 pub mod instance;

@@ -28,6 +28,8 @@ pub struct Model {
     pub ip: Option<String>,
     /// What started it.
     pub user_agent: String,
+    /// The ID token it began with, encrypted.
+    pub id_token: Option<String>,
     /// Unit that wrote the row last.
     pub changed_seq: i64,
 }

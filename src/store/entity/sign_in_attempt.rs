@@ -18,6 +18,8 @@ pub struct Model {
     pub nonce: String,
     /// PKCE secret.
     pub code_verifier: String,
+    /// Ids of organizations that it may be for besides, as a JSON array; nothing when it is for this one.
+    pub others: Option<String>,
     /// Path of the console to go to.
     pub target: String,
     /// Milliseconds since 1970.

@@ -5,7 +5,7 @@
 //! 3. A form may not lead to another host, not even by a redirect, so the way to Okta is a page that moves on.
 use std::sync::Arc;
 
-use ceven_actors::domain::{audit::Mode, session::Ending};
+use ceven_actors::{domain::audit::Mode, protocol::secret::digest};
 use http::{Method, StatusCode, header};
 use maud::{Markup, html};
 use warp::reply::Response;
@@ -18,8 +18,8 @@ use crate::{
         reply::Failure,
         session::{self, NotSignedIn},
     },
-    sign_in::{Credentials, Origin, sign_in},
-    ui::{Answer, Ask, Form, layout, page, read, see_other},
+    sign_in::{Credentials, okta::start_url, sign_in},
+    ui::{Answer, Ask, Form, SIGNED_OUT, layout, page, read, see_other},
 };
 
 /// The address of the page.
@@ -112,20 +112,30 @@ async fn show(app: &Arc<App>, incoming: &Incoming) -> Answer {
         return Ok(see_other(safe(&next)));
     }
     if let Some(who) = parameter(&incoming.query, "okta") {
-        return Ok(page(StatusCode::OK, to_okta(&who, &next)));
+        return Ok(page(StatusCode::OK, to_okta(app, &who, &next)));
     }
-    let alert = reason(&incoming.query);
+    let sent = session::sign_out_cookie(app);
+    let has_returned = sent.read(&incoming.headers).is_some_and(|state| {
+        parameter(&incoming.query, "state").is_some_and(|back| digest(&back) == digest(&state))
+    });
+    let alert = match has_returned {
+        true => Some((
+            "You are signed out",
+            "Your session was ended on this device, and the one at Okta with it.",
+            false,
+        )),
+        false => reason(&incoming.query),
+    };
     let org = parameter(&incoming.query, "org").unwrap_or_default();
-    Ok(page(StatusCode::OK, form(app.store.mode(), alert, &org, "", &next)))
+    let mut response = page(StatusCode::OK, form(app.store.mode(), alert, &org, "", &next));
+    if has_returned {
+        sent.clear(&mut response);
+    }
+    Ok(response)
 }
 
 async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form, request_id: &str) -> Answer {
-    let user_agent = incoming.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let origin = Origin {
-        ip: incoming.client_ip,
-        user_agent: user_agent.unwrap_or_default().to_owned(),
-        request_id: request_id.to_owned(),
-    };
+    let origin = incoming.origin(request_id);
     let (org, email, next) = (fields.get("org"), fields.get("email"), fields.get("next"));
     let credentials =
         Credentials { org: org.into(), email: email.into(), password: fields.get("password").into() };
@@ -167,8 +177,8 @@ fn refused(mode: Mode, failure: &Failure, org: &str, email: &str, next: &str) ->
     response
 }
 
-/// (3)
-fn to_okta(who: &str, next: &str) -> Markup {
+/// (3) The cookie of the way there and back is the API host's.
+fn to_okta(app: &App, who: &str, next: &str) -> Markup {
     let who = who.trim();
     let (name, who) = match who {
         address if address.contains('@') => ("login_hint", address.to_owned()),
@@ -179,7 +189,7 @@ fn to_okta(who: &str, next: &str) -> Markup {
     };
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair(name, &who).append_pair("next", safe(next));
-    let address = format!("/api/v1/sso/okta/oidc/start?{}", query.finish());
+    let address = format!("{}?{}", start_url(app), query.finish());
     layout::onward("Signing in", &address, html! { p { "On to Okta … " a href=(address) { "Continue" } } })
 }
 
@@ -224,13 +234,17 @@ fn form(mode: Mode, alert: Option<(&str, &str, bool)>, org: &str, email: &str, n
     )
 }
 
-/// Ends the session of this browser.
+/// Ends the session of this browser, and at Okta the one it began with (3).
 pub(in crate::ui) async fn sign_out(ask: &Ask<'_>) -> Answer {
-    ask.visit.end_session(ask.visit.who.session.id, Ending::SignedOut).await?;
-    let mut response = see_other("/login?reason=signed_out");
-    if let Some(cookie) = session::clear_cookie(ask.visit.app) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    let onward = ask.visit.sign_out().await?;
+    let mut response = match &onward {
+        None => see_other(SIGNED_OUT),
+        Some(onward) => {
+            let words = html! { p { "You are signed out of Ceven. On to Okta … " a href=(onward.url) { "Continue" } } };
+            page(StatusCode::OK, layout::onward("Signing out", &onward.url, words))
+        }
+    };
+    session::forget(ask.visit.app, &mut response, onward.as_ref());
     Ok(response)
 }
 

@@ -5,6 +5,7 @@ pub(super) mod audit_entry;
 pub(super) mod connectors;
 pub(super) mod dashboard;
 pub(super) mod event_stream;
+pub(super) mod handover;
 pub(super) mod login;
 pub(super) mod offboard;
 pub(super) mod offboarding;

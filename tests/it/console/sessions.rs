@@ -37,7 +37,7 @@ async fn sessions_end_by_every_way_and_at_once(server: Server) {
     // Signing out ends this one, and no other.
     let other = Browser::signed_in(&server, "acme").await;
     let reply = other.json("POST", "/api/v1/auth/logout", &json!({})).await;
-    assert_eq!(reply.status, 204);
+    assert_eq!(reply.expect(200)["next"], format!("{}/login?reason=signed_out", other.base));
     assert!(reply.header("set-cookie").contains("Max-Age=0"));
     problem(&other.get("/api/v1/me").await, 401);
     assert_eq!(other.get("/app").await.header("location"), "/login?reason=session_ended");

@@ -1,9 +1,14 @@
-//! What Okta sends: Universal Logout and security events.
+//! Sign-in with Okta, and what Okta sends: Universal Logout and security events.
 mod attacks;
 mod events;
 mod forged;
+mod handover;
 mod logout;
 mod oidc;
+mod place;
 mod processes;
+mod shared_tenant;
+mod sign_out;
 mod stream;
 mod tenant;
+mod visitor;

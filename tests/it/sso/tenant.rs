@@ -110,6 +110,7 @@ impl Tenant {
                 "authorization_endpoint": format!("{home}/oauth2/v1/authorize"),
                 "token_endpoint": format!("{home}/oauth2/v1/token"),
                 "jwks_uri": format!("{home}/oauth2/v1/keys"),
+                "end_session_endpoint": format!("{home}/oauth2/v1/logout"),
             }))
         });
         let state = (jwks.clone(), keys.clone(), fetches.clone());

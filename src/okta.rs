@@ -98,7 +98,8 @@ pub async fn connect(
     let issuer = form.issuer.trim().trim_end_matches('/').to_owned();
     let client_id = form.client_id.trim().to_owned();
     let is_short = |text: &str| !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control);
-    if !is_short(&issuer) || ceven_actors::protocol::oidc::origin(&issuer).is_none() {
+    let has_more = issuer.contains(['?', '#']); // Discovery §2
+    if !is_short(&issuer) || has_more || ceven_actors::protocol::oidc::origin(&issuer).is_none() {
         return Err(OktaError::Field(
             "issuer",
             "must be the address of an Okta tenant, such as https://acme.okta.com",

@@ -39,6 +39,8 @@ use crate::{app::App, okta::CLIENT_SECRET, store::sign_in::SignInAttempt};
 /// (1)
 const ATTEMPT_MS: i64 = 600_000;
 const SKEW_SECS: i64 = 300;
+/// Longer ones are no issuer's.
+const MAX_CODE_BYTES: usize = 4_096;
 
 /// Why nobody was signed in: a code for the login page, and a cause for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,6 +199,9 @@ pub async fn arrive(app: &App, arrival: &Arrival, origin: &Origin) -> Result<Lan
         }
         (Some("access_denied"), None) => return Err(Refusal::new("access_denied", "Okta says so")),
         (Some(error), _) => return Err(Refusal::new("failed", error)),
+    }
+    if arrival.code.is_empty() || arrival.code.len() > MAX_CODE_BYTES {
+        return Err(Refusal::new("failed", "the answer has no code, or one that is none"));
     }
     let token = exchange(app, organization, &okta, arrival, &attempt).await?;
     let identity = verify(app, &okta, &attempt, &token).await?;

@@ -1,5 +1,6 @@
 //! The console and its API, from outside.
 mod audit;
+mod bad_sign_in;
 mod offboarding;
 mod pages;
 mod people;

@@ -1,5 +1,6 @@
 //! Sign-in with Okta, and what Okta sends: Universal Logout and security events.
 mod attacks;
+mod discovery;
 mod events;
 mod forged;
 mod handover;
@@ -8,6 +9,7 @@ mod oidc;
 mod place;
 mod processes;
 mod shared_tenant;
+mod sign_in_attacks;
 mod sign_out;
 mod stream;
 mod tenant;

@@ -28,6 +28,7 @@ use ceven_actors::{
     ports::Profile,
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use warp::Filter as _;
@@ -62,7 +63,7 @@ impl Key {
     }
 }
 
-/// How the tenant answers for its keys.
+/// How the tenant answers for its keys, and for what it says of itself.
 #[derive(Debug, Clone, Default)]
 pub enum Keys {
     #[default]
@@ -79,8 +80,33 @@ pub enum TokenSays {
     #[default]
     Nothing,
     IdToken(String),
+    /// Only to whoever has the verifier of this PKCE challenge, as Okta does.
+    ForChallenge(String, String),
     Status(u16),
     Hang,
+}
+
+/// What the tenant says of itself.
+pub fn metadata(issuer: &str) -> Value {
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/oauth2/v1/authorize"),
+        "token_endpoint": format!("{issuer}/oauth2/v1/token"),
+        "jwks_uri": format!("{issuer}/oauth2/v1/keys"),
+        "end_session_endpoint": format!("{issuer}/oauth2/v1/logout"),
+    })
+}
+
+async fn behave(behaviour: Keys, normal: String) -> http::Response<Vec<u8>> {
+    let answer = http::Response::builder();
+    match behaviour {
+        Keys::Normal => answer.header("content-type", "application/json").body(normal.into_bytes()),
+        Keys::Status(status) => answer.status(status).body(Vec::new()),
+        Keys::Body(body) => answer.body(body),
+        Keys::Redirect(to) => answer.status(302).header("location", to).body(Vec::new()),
+        Keys::Hang => std::future::pending().await,
+    }
+    .unwrap()
 }
 
 /// Header and form of each request for a token.
@@ -93,6 +119,7 @@ pub struct Tenant {
     pub key: Key,
     pub jwks: Arc<Mutex<Value>>,
     pub keys: Arc<Mutex<Keys>>,
+    pub discovery: Arc<Mutex<Keys>>,
     pub fetches: Arc<AtomicUsize>,
 }
 
@@ -103,31 +130,19 @@ impl Tenant {
         let (keys, fetches) = (Arc::new(Mutex::new(Keys::default())), Arc::new(AtomicUsize::new(0)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let home = issuer.clone();
-        let discovery = warp::path!(".well-known" / "openid-configuration").map(move || {
-            warp::reply::json(&json!({
-                "issuer": home,
-                "authorization_endpoint": format!("{home}/oauth2/v1/authorize"),
-                "token_endpoint": format!("{home}/oauth2/v1/token"),
-                "jwks_uri": format!("{home}/oauth2/v1/keys"),
-                "end_session_endpoint": format!("{home}/oauth2/v1/logout"),
-            }))
+        let discovery = Arc::new(Mutex::new(Keys::default()));
+        let state = (discovery.clone(), metadata(&issuer));
+        let discovery_route = warp::path!(".well-known" / "openid-configuration").then(move || {
+            let (behaviour, normal) = (state.0.lock().unwrap().clone(), state.1.to_string());
+            behave(behaviour, normal)
         });
         let state = (jwks.clone(), keys.clone(), fetches.clone());
         let jwks_route = warp::path!("oauth2" / "v1" / "keys").then(move || {
             let (jwks, keys, fetches) = state.clone();
             async move {
                 fetches.fetch_add(1, Ordering::SeqCst);
-                let behaviour = keys.lock().unwrap().clone();
-                let answer = http::Response::builder();
-                match behaviour {
-                    Keys::Normal => answer.body(jwks.lock().unwrap().to_string().into_bytes()),
-                    Keys::Status(status) => answer.status(status).body(Vec::new()),
-                    Keys::Body(body) => answer.body(body),
-                    Keys::Redirect(to) => answer.status(302).header("location", to).body(Vec::new()),
-                    Keys::Hang => std::future::pending().await,
-                }
-                .unwrap()
+                let (behaviour, normal) = (keys.lock().unwrap().clone(), jwks.lock().unwrap().to_string());
+                behave(behaviour, normal).await
             }
         });
         let (says, asked) = (Arc::new(Mutex::new(TokenSays::default())), Asked::default());
@@ -140,12 +155,20 @@ impl Tenant {
                 let (says, asked) = state.clone();
                 async move {
                     let form = String::from_utf8_lossy(&body).into_owned();
+                    let verifier = form_urlencoded::parse(&body).find(|(name, _)| name == "code_verifier");
+                    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&*verifier.unwrap().1));
                     asked.lock().unwrap().push((authorization.unwrap_or_default(), form));
                     let said = says.lock().unwrap().clone();
                     let answer = http::Response::builder();
                     match said {
                         TokenSays::Nothing => answer.body("{}".to_owned()),
                         TokenSays::IdToken(token) => answer.body(json!({ "id_token": token }).to_string()),
+                        TokenSays::ForChallenge(known, token) if known == challenge => {
+                            answer.body(json!({ "id_token": token }).to_string())
+                        }
+                        TokenSays::ForChallenge(..) => {
+                            answer.status(400).body(json!({ "error": "invalid_grant" }).to_string())
+                        }
                         TokenSays::Status(status) => answer.status(status).body(String::new()),
                         TokenSays::Hang => std::future::pending().await,
                     }
@@ -153,10 +176,14 @@ impl Tenant {
                 }
             });
         let nothing = warp::any().map(|| http::StatusCode::NOT_FOUND);
-        let routes =
-            discovery.or(jwks_route).or(token_route).or(nothing).map(warp::Reply::into_response).boxed();
+        let routes = discovery_route
+            .or(jwks_route)
+            .or(token_route)
+            .or(nothing)
+            .map(warp::Reply::into_response)
+            .boxed();
         tokio::spawn(serve(listener, routes, limits(), CancellationToken::new()));
-        Self { issuer, key, jwks, keys, fetches, says, asked }
+        Self { issuer, key, jwks, keys, discovery, fetches, says, asked }
     }
 
     pub fn fetches(&self) -> usize {

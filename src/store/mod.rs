@@ -78,6 +78,11 @@ pub struct SqlStore {
     mode: OnceLock<Mode>,
 }
 
+/// Whether a text can be in the database at all: PostgreSQL takes no NUL, and fails when it is asked for one.
+fn can_be_kept(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 impl SqlStore {
     /// Connects; the tables come with [`SqlStore::migrate`].
     ///
@@ -188,6 +193,9 @@ impl SqlStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn organization_by_slug(&self, slug: &str) -> Result<Option<Profile>, DatabaseError> {
+        if !can_be_kept(slug) {
+            return Ok(None);
+        }
         let row = organization::Entity::find()
             .filter(organization::Column::Slug.eq(slug))
             .one(&self.reader)

@@ -5,7 +5,7 @@ use sea_orm::{
 };
 
 use super::{
-    SqlStore,
+    SqlStore, can_be_kept,
     entity::{okta_connection, used_token},
 };
 
@@ -15,6 +15,9 @@ impl SqlStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn okta_owner(&self, issuer: &str, client_id: &str) -> Result<Option<OrganizationId>, DbErr> {
+        if !can_be_kept(issuer) || !can_be_kept(client_id) {
+            return Ok(None);
+        }
         let id: Option<uuid::Uuid> = okta_connection::Entity::find()
             .filter(okta_connection::Column::Issuer.eq(issuer))
             .filter(okta_connection::Column::ClientId.eq(client_id))
@@ -31,6 +34,9 @@ impl SqlStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn okta_owners(&self, issuer: &str, count: u64) -> Result<Vec<OrganizationId>, DbErr> {
+        if !can_be_kept(issuer) {
+            return Ok(Vec::new());
+        }
         let ids: Vec<uuid::Uuid> = okta_connection::Entity::find()
             .filter(okta_connection::Column::Issuer.eq(issuer))
             .select_only()

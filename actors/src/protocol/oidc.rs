@@ -206,7 +206,7 @@ const MAX_AGE_SECS: i64 = 600;
 /// 3. `azp`, when there is one, is Ceven's client id.
 /// 4. `exp` is not past, `nbf` and `iat` are not ahead, by more than the skew; `iat` is at most ten minutes ago.
 /// 5. `nonce` is the attempt's.
-/// 6. `sub` has 1 to 255 ASCII characters (Core §2).
+/// 6. `sub` has 1 to 255 ASCII characters (Core §2), none of them a control character.
 ///
 /// # Errors
 /// [`IdTokenError`].
@@ -229,7 +229,8 @@ pub fn identify(claims: &Value, expected: &Expected<'_>) -> Result<Identity, IdT
         return Err(IdTokenError::Nonce); // (5)
     }
     let subject = claims["sub"].as_str().unwrap_or_default();
-    if subject.is_empty() || subject.len() > 255 || !subject.is_ascii() {
+    let is_plain = subject.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_control());
+    if subject.is_empty() || subject.len() > 255 || !is_plain {
         return Err(IdTokenError::Subject); // (6)
     }
     let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);

@@ -51,7 +51,7 @@ async fn fields_of_the_form_are_judged_and_shown_as_text(mut server: Server) {
     for (media_type, body, status) in [
         ("application/x-www-form-urlencoded", vec![b'x'; 70_000], 413),
         ("application/x-www-form-urlencoded", b"org=%FF%FE&email=%FF".to_vec(), 401),
-        ("application/x-www-form-urlencoded", vec![0xff, 0xfe], 400),
+        ("application/x-www-form-urlencoded", vec![0xff, 0xfe], 401),
         ("application/json", b"{}".to_vec(), 415),
         ("multipart/form-data; boundary=x", b"--x--".to_vec(), 415),
         ("text/plain", b"org=acme".to_vec(), 415),
@@ -119,6 +119,15 @@ async fn what_an_address_says_is_shown_as_text_or_not_at_all(server: Server) {
             assert!(!reply.text.contains("<script>") && !reply.text.contains("<img src=x"), "{name}");
             assert!(!reply.text.contains("signed out"), "{name}");
         }
+    }
+    for query in
+        ["org=%00", "iss=%00", "login_hint=%00%40acme.example", "login_hint=x%40%00", "org=acme%00&iss=%00"]
+    {
+        let reply = browser.get(&format!("/api/v1/sso/okta/oidc/start?{query}")).await;
+        assert!(
+            reply.header("location").ends_with("okta_sso_error=unknown_organization"),
+            "{query}: {reply:?}"
+        );
     }
     // Where the way to Okta begins, and where it goes afterwards, is ours.
     let page =

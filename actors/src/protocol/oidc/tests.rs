@@ -50,6 +50,7 @@ fn each_rule_refuses_by_itself() {
         ("sub", json!(""), IdTokenError::Subject),
         ("sub", json!("x".repeat(256)), IdTokenError::Subject),
         ("sub", json!("ä"), IdTokenError::Subject),
+        ("sub", json!("00u1\0"), IdTokenError::Subject),
         ("sub", json!(7), IdTokenError::Subject),
     ];
     for (name, value, error) in vectors {

@@ -30,9 +30,8 @@ use crate::{
     },
 };
 use pages::{
-    api, audit, audit_entry, connectors, dashboard, event_stream, handover, login, offboard, offboarding, okta,
-    person,
-    requests, settings, sso, team, tokens,
+    api, audit, audit_entry, connectors, dashboard, event_stream, handover, login, offboard, offboarding,
+    okta, person, requests, settings, sso, team, tokens,
 };
 
 /// Bytes of a form.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ceven_actors::domain::id::OrganizationId;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 use crate::{

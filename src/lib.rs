@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod people;
 pub mod secret;
 pub mod secretbox;
+pub mod setup;
 pub mod sign_in;
 pub mod store;
 pub mod tokens;

@@ -16,6 +16,7 @@ mod m20261124_000011_instance;
 mod m20261126_000012_policy;
 mod m20261126_000013_session_id_token;
 mod m20261126_000014_handover;
+mod m20261126_000015_days;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000012_policy::Migration),
             Box::new(m20261126_000013_session_id_token::Migration),
             Box::new(m20261126_000014_handover::Migration),
+            Box::new(m20261126_000015_days::Migration),
         ]
     }
 }

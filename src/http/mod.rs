@@ -17,6 +17,7 @@ pub mod scim;
 pub mod server;
 pub mod session;
 pub mod sso;
+pub mod stream;
 
 use crate::{app::App, net::address::Range, sign_in::Origin, ui};
 

@@ -32,6 +32,7 @@ use crate::{
     offboardings::{self, Released},
     okta::{self, OktaError, OktaForm},
     people::{self, PeopleFilter, PeoplePage},
+    setup::{self, Setup},
     sign_in::{okta::Departure, sign_out},
     store::scim_log::{ScimRequest, TokenUse},
     tokens,
@@ -162,6 +163,16 @@ impl Administering<'_> {
     pub async fn latest_scim_requests(&self, count: u64) -> Result<Vec<ScimRequest>, Failure> {
         let latest = self.0.app.store.latest_scim_requests(self.who().organization, count).await;
         latest.map_err(|_| OrganizationError::Unavailable.into())
+    }
+
+    /// How far the set-up with Okta has come.
+    ///
+    /// # Errors
+    /// 503 when it cannot be read now.
+    pub async fn setup(&self) -> Result<Setup, Failure> {
+        let who = self.who();
+        let setup = setup::read(self.0.app, who.organization, &who.snapshot).await;
+        setup.map_err(|_| OrganizationError::Unavailable.into())
     }
 
     /// Gives a user a role; the state it led to.

@@ -19,6 +19,7 @@ use sea_orm::{
 use serde_json::json;
 
 pub mod audit_log;
+pub mod days;
 pub mod entity;
 pub mod freshness;
 pub mod instance;

@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    SqlStore,
+    SqlStore, days,
     entity::{scim_request, token_use},
 };
 
@@ -43,6 +43,7 @@ impl SqlStore {
                 .exec_without_returning(&transaction)
                 .await?;
         }
+        days::count(&transaction, requests).await?;
         let replace = OnConflict::column(token_use::Column::TokenId)
             .update_columns([token_use::Column::AtMs, token_use::Column::Ip, token_use::Column::UserAgent])
             .to_owned();

@@ -1,27 +1,31 @@
-// Everything works without this file but the copy buttons, which it brings into being.
+// Everything works without this file but the copy buttons, which it brings into being. Listeners stand on the document,
+// so that parts of a page can be replaced.
 const status = document.createElement("p");
 status.className = "hidden";
 status.setAttribute("role", "status");
 document.body.append(status);
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) break;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const text = document.getElementById(button.dataset.copy)?.textContent ?? "";
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-      status.textContent = "Copied";
-    } catch {
-      button.textContent = "Select and copy by hand";
-    }
-    setTimeout(() => {
-      button.textContent = "Copy";
-      status.textContent = "";
-    }, 2000);
-  });
-}
+const showCopyButtons = () => {
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+};
+showCopyButtons();
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy)?.textContent ?? "";
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    status.textContent = "Copied";
+  } catch {
+    button.textContent = "Select and copy by hand";
+  }
+  setTimeout(() => {
+    button.textContent = "Copy";
+    status.textContent = "";
+  }, 2000);
+});
 
 // "/" goes to the search field, as in every tool people use all day.
 document.addEventListener("keydown", (event) => {
@@ -33,30 +37,55 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A form is sent once, however often its button is pressed; coming back with the back button frees it again.
-for (const form of document.querySelectorAll('form[method="post"]')) {
-  form.addEventListener("submit", (event) => {
-    if (form.dataset.sent) event.preventDefault();
-    form.dataset.sent = "yes";
-  });
-}
+// A form is sent once, however often its button is pressed; coming back with the back button frees it again. Some forms
+// take a while: their button says so.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  event.submitter?.setAttribute("aria-busy", "true");
+});
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
-// An offboarding that is under way is shown as it goes; each event fetches the part of the page that changes.
+// What is under way is shown as it goes: each event fetches the page again and replaces the parts that may have changed,
+// but not under someone's hands. What a part has to say is read out when it is another thing than before.
 const follow = () => {
-  const live = document.getElementById("live");
-  if (!live?.dataset.live) return;
-  const events = new EventSource(live.dataset.live);
-  events.onmessage = async () => {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-    const shown = document.getElementById("live");
-    if (!fresh || shown.contains(document.activeElement)) return;
-    shown.replaceWith(fresh);
-    if (!fresh.dataset.live) events.close();
+  const source = document.querySelector("[data-live]");
+  if (!source) return;
+  const events = new EventSource(source.dataset.live);
+  let [isBusy, isBehind] = [false, false];
+  const replace = (part, fresh) => {
+    if (!fresh || part.isEqualNode(fresh)) return;
+    if (part.contains(document.activeElement)) {
+      isBehind = true;
+      return;
+    }
+    if (part.dataset.say !== fresh.dataset.say) status.textContent = fresh.dataset.say ?? "";
+    part.replaceWith(fresh);
   };
+  const refresh = async () => {
+    isBehind = isBusy;
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (!answer.ok || answer.redirected) return events.close();
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const isOver = !page.querySelector("[data-live]");
+      for (const part of document.querySelectorAll("[data-part]")) replace(part, page.getElementById(part.id));
+      showCopyButtons();
+      if (isOver) events.close();
+    } catch {
+      isBehind = true;
+    } finally {
+      isBusy = false;
+    }
+  };
+  events.onmessage = refresh;
+  setInterval(() => isBehind && refresh(), 1000);
 };
 follow();

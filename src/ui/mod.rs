@@ -17,6 +17,7 @@ mod icon;
 mod layout;
 mod pages;
 mod parts;
+mod plot;
 
 use crate::{
     app::App,
@@ -167,7 +168,8 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
     match (method, segments) {
         ("GET", ["app"]) => dashboard::show(ask).await,
         ("POST", ["logout"]) => login::sign_out(ask).await,
-        ("GET", ["app", "sso"]) => sso::show(ask),
+        ("GET", ["app", "sso"]) => sso::show(ask).await,
+        ("GET", ["app", "sso", "events"]) => sso::follow(ask),
         ("GET", ["app", "sso", "requests"]) => requests::show(ask).await,
         ("GET", ["app", "sso", "tokens"]) => tokens::show(ask).await,
         ("POST", ["app", "sso", "tokens"]) => tokens::mint(ask).await,

@@ -59,6 +59,18 @@ pub(super) fn pill(tone: Tone, words: &str) -> Markup {
     html! { span.pill.(class) { span.glyph aria-hidden="true" { (glyph) } (words) } }
 }
 
+/// Something to know about, and what to do about it.
+pub(super) fn notice(tone: Tone, title: Markup, words: Markup, action: Markup) -> Markup {
+    let (class, glyph) = tone.parts();
+    html! {
+        div.notice.(class) {
+            span.glyph aria-hidden="true" { (glyph) }
+            div { strong { (title) } p { (words) } }
+            (action)
+        }
+    }
+}
+
 /// A value to copy: selectable in any case, with a button where there is a script.
 pub(super) fn copyable(id: &str, label: &str, value: &str) -> Markup {
     html! {

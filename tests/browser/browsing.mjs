@@ -17,7 +17,9 @@ export class Complaints {
     });
     page.on("pageerror", (error) => this.all.push(`error: ${error.message}`));
     page.on("requestfailed", (request) => {
-      if (request.resourceType() !== "document" && request.resourceType() !== "eventsource") this.all.push(`failed: ${request.url()}`);
+      // What a page still wanted when it was left is aborted, streams of events among it.
+      const why = request.failure()?.errorText ?? "";
+      if (!why.includes("ERR_ABORTED")) this.all.push(`failed: ${request.url()}: ${why}`);
     });
   }
 

@@ -10,42 +10,31 @@ import { ORG, person } from "./seed.mjs";
 const WIDTHS = [390, 1280, 1920];
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
-/** Name → address, those of people, tools, entries and offboardings found in the console itself. */
-async function addresses(page, ids) {
-  const found = {
-    dashboard: "/app",
-    team: "/app/team",
-    team_filtered_empty: "/app/team?q=nobody-of-this-name",
-    person: `/app/team/${ids[person("Priya").id]}`,
-    person_left: `/app/team/${ids[person("Ivan").id]}`,
-    offboard: `/app/team/${ids[person("Maya").id]}/offboard`,
-    offboardings: "/app/offboardings",
-    tools: "/app/connectors",
-    setup_guide: "/app/sso",
-    okta: "/app/sso/okta",
-    tokens: "/app/sso/tokens",
-    requests: "/app/sso/requests",
-    audit: "/app/audit",
-    audit_filtered_empty: "/app/audit?action=nothing.like.this",
-    settings: "/app/settings",
-    not_found: "/app/nowhere",
-    not_a_person: "/app/team/00000000-0000-4000-8000-000000000000",
-    bad_filter: "/app/audit?from=yesterday",
-  };
-  const first = async (name, from, links) => {
-    await page.goto(from);
-    const links_ = await page.locator(links).evaluateAll((all) => all.map((link) => link.getAttribute("href")));
-    must(links_.length > 0, `${from} links to no ${name}`);
-    links_.forEach((address, number) => (found[number ? `${name}_${number + 1}` : name] = address));
-  };
-  await first("offboarding", "/app/offboardings", "tbody th a >> nth=0");
-  await first("audit_entry", "/app/audit?action=user.role", "td.number a >> nth=0");
-  await first("token_rotate", "/app/sso/tokens", "td.actions a >> nth=0");
-  await first("token_revoke", "/app/sso/tokens", "td.actions a >> nth=1");
-  await first("tool", "/app/connectors", "tbody th a >> nth=0");
-  await first("new", "/app/connectors", ".chips a");
-  return found;
-}
+/** What no link leads to, and states of pages: address, and under which name it is reported. */
+const STATES = (ids) => ({
+  "/app": "dashboard",
+  "/app/team?q=nobody-of-this-name": "team, filtered empty",
+  [`/app/team/${ids[person("Priya").id]}`]: "person, signed in",
+  [`/app/team/${ids[person("Ivan").id]}`]: "person, left",
+  "/app/audit?action=nothing.like.this": "audit log, filtered empty",
+  "/app/audit?from=yesterday": "audit log, bad filter",
+  "/app/audit?action=user.patch&done=saved": "audit log, something was saved",
+  "/app/nowhere": "not found",
+  "/app/team/00000000-0000-4000-8000-000000000000": "not a person",
+});
+const DOORS = {
+  "/login": "sign-in",
+  "/login?okta_sso_error=user_deactivated": "sign-in, refused",
+  "/login?okta_sso_error=okta_email_unverified": "sign-in, address not verified",
+  [`/login?org=${ORG}`]: "sign-in, organization known",
+  "/login?reason=signed_out": "signed out",
+};
+
+/** An address without what names one thing of many. */
+const kind = (address) => address.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "{id}").replace(/\/\d+(?=\/|$)/g, "/{number}");
+
+/** Addresses of pages that the page links to: one of each kind is enough. */
+const links = (page) => page.locator('a[href^="/app"]:not([download])').evaluateAll((all) => all.map((link) => link.getAttribute("href")));
 
 async function judge(page, complaints, name, address, theme, screenshots) {
   await page.goto(address, { waitUntil: "load" });
@@ -53,7 +42,7 @@ async function judge(page, complaints, name, address, theme, screenshots) {
     await page.setViewportSize({ width, height: 900 });
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     must(over <= 0, `${address} sticks out by ${over} px at ${width} px`);
-    if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.${theme}.${width}.png`), fullPage: true });
+    if (screenshots) await page.screenshot({ path: join(screenshots, `${name.replace(/[^a-z]+/g, "-").replace(/^-|-$/g, "")}.${theme}.${width}.png`), fullPage: true });
     if (width === 1920 || (width === 390 && theme === "dark")) continue;
     const all = complaints.take();
     must(all.length === 0, all.join("\n"));
@@ -67,21 +56,37 @@ async function judge(page, complaints, name, address, theme, screenshots) {
   }
 }
 
-export async function looks({ browsing, ids, screenshots }) {
-  if (screenshots) mkdirSync(screenshots, { recursive: true });
-  for (const colorScheme of ["light", "dark"]) {
-    const { context, page, complaints } = await browsing.admin({ colorScheme });
-    const pages = await addresses(page, ids);
-    complaints.take();
-    for (const [name, address] of Object.entries(pages)) {
-      await check(`${name}, ${colorScheme}`, () => judge(page, complaints, name, address, colorScheme, screenshots));
+/** Judges the pages of `start` and every kind of page that they lead to. */
+async function walk({ page, complaints }, start, colorScheme, screenshots) {
+  const queue = Object.entries(start);
+  const known = new Set(queue.map(([address]) => kind(address)));
+  complaints.take();
+  for (let [address, name] = queue.shift(); address; [address, name] = queue.shift() ?? []) {
+    await check(`${name}, ${colorScheme}`, () => judge(page, complaints, name, address, colorScheme, screenshots));
+    for (const next of (await links(page)).filter((link) => !link.includes("?") && !link.includes("#") && !known.has(kind(link)))) {
+      if (known.has(kind(next))) continue;
+      known.add(kind(next));
+      queue.push([next, kind(next)]);
     }
-    await context.close();
-    const stranger = await browsing.someone({ colorScheme });
-    const doors = { login: "/login", login_refused: "/login?okta_sso_error=user_deactivated", login_local: `/login?org=${ORG}`, signed_out: "/login?reason=signed_out" };
-    for (const [name, address] of Object.entries(doors)) {
-      await check(`${name}, ${colorScheme}`, () => judge(stranger.page, stranger.complaints, name, address, colorScheme, screenshots));
-    }
-    await stranger.context.close();
   }
+  return known;
+}
+
+async function theme({ browsing, ids, screenshots }, colorScheme) {
+  const admin = await browsing.admin({ colorScheme });
+  const known = await walk(admin, STATES(ids), colorScheme, screenshots);
+  await check(`every part of the console was reached, ${colorScheme}`, () => {
+    const parts = ["/app/team", "/app/offboardings/{id}", "/app/connectors/{id}", "/app/sso", "/app/sso/okta", "/app/sso/tokens/{id}/rotate", "/app/sso/requests", "/app/audit/{number}", "/app/settings"];
+    for (const part of parts) must(known.has(part), `nothing leads to ${part}`);
+  });
+  await admin.context.close();
+  const stranger = await browsing.someone({ colorScheme });
+  await walk(stranger, DOORS, colorScheme, screenshots);
+  await stranger.context.close();
+}
+
+/** Both themes at the same time, each in a browser of its own. */
+export async function looks(world) {
+  if (world.screenshots) mkdirSync(world.screenshots, { recursive: true });
+  await Promise.all(["light", "dark"].map((colorScheme) => theme(world, colorScheme)));
 }

@@ -4,10 +4,11 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 
 import { Browsing } from "./browsing.mjs";
+import { guide } from "./guide.mjs";
 import { looks } from "./looks.mjs";
 import { plain } from "./plain.mjs";
 import { Provider } from "./provider.mjs";
-import { check, sum } from "./report.mjs";
+import { check, suite, sum } from "./report.mjs";
 import { ORG, PEOPLE, seed } from "./seed.mjs";
 import { Ceven, freePort } from "./server.mjs";
 import { signIn } from "./sign_in.mjs";
@@ -28,8 +29,8 @@ try {
     world = { ceven, provider, browsing: new Browsing(browser, ceven), screenshots: values.screenshots, ...(await seed(ceven)) };
     await ceven.verb(["okta", "set", "--org", ORG, "--issuer", provider.issuer, "--client-id", provider.clientId, "--client-secret-stdin"], provider.clientSecret);
   });
-  for (const suite of world ? [signIn, work, plain, looks] : []) {
-    if (!values.only || values.only === suite.name) await suite(world);
+  for (const run of world ? [guide, signIn, work, plain, looks] : []) {
+    if (!values.only || values.only === run.name) await suite(run, world);
   }
 } finally {
   await browser.close();

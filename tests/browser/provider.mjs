@@ -1,6 +1,6 @@
 // A third-party OpenID provider (npm oidc-provider) in Okta's place: its own key, its own client, and a page on which
 // one picks who one is, or declines.
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { createServer } from "node:http";
 
 import { Provider as OpenIdProvider } from "oidc-provider";
@@ -11,6 +11,7 @@ const escape = (text) => text.replace(/[&<>"]/g, (mark) => `&#${mark.codePointAt
 export class Provider {
   clientId = "0oaceventest";
   clientSecret = randomBytes(24).toString("base64url");
+  key = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
 
   static async start(port, callback, people) {
     const provider = new Provider();
@@ -28,8 +29,7 @@ export class Provider {
   }
 
   #settings(callback) {
-    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    const key = { ...privateKey.export({ format: "jwk" }), kid: "one", use: "sig", alg: "RS256" };
+    const key = { ...this.key.export({ format: "jwk" }), kid: "one", use: "sig", alg: "RS256" };
     return {
       clients: [{ client_id: this.clientId, client_secret: this.clientSecret, redirect_uris: [callback], grant_types: ["authorization_code"], response_types: ["code"] }],
       jwks: { keys: [key] },
@@ -49,6 +49,13 @@ export class Provider {
         return grant;
       },
     };
+  }
+
+  /** A JWT of this type, signed with the provider's key. */
+  sign(typ, claims) {
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const message = `${part({ typ, alg: "RS256", kid: "one" })}.${part(claims)}`;
+    return `${message}.${sign("sha256", Buffer.from(message), this.key).toString("base64url")}`;
   }
 
   async #pick(request, response) {

@@ -2,6 +2,11 @@
 let passed = 0;
 const failed = [];
 
+function fail(name, error) {
+  failed.push(name);
+  console.log(`FAILED  ${name}\n        ${String(error?.message ?? error).split("\n").slice(0, 12).join("\n        ")}`);
+}
+
 /** Runs a check; what it throws is its failure. */
 export async function check(name, run) {
   try {
@@ -9,8 +14,16 @@ export async function check(name, run) {
     passed += 1;
     console.log(`ok      ${name}`);
   } catch (error) {
-    failed.push(name);
-    console.log(`FAILED  ${name}\n        ${String(error?.message ?? error).split("\n").slice(0, 12).join("\n        ")}`);
+    fail(name, error);
+  }
+}
+
+/** Runs several checks; what one of them needs and does not find is a failure too. */
+export async function suite(run, world) {
+  try {
+    await run(world);
+  } catch (error) {
+    fail(run.name, error);
   }
 }
 

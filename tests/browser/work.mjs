@@ -1,4 +1,5 @@
 // An admin's work, by keyboard and by mouse: a token, a role, the log, a tool, a leaver.
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 
 import { check, must, until } from "./report.mjs";
@@ -92,6 +93,23 @@ async function tool({ page }, { tools }) {
   must(results.length >= 3 && results.every((result) => /Done|Skipped/.test(result)), results.join());
 }
 
+/** A key file keeps its lines on the way through the form; without them it is none. */
+async function keyFile({ page }) {
+  const pem = generateKeyPairSync("rsa", { modulusLength: 2048, privateKeyEncoding: { type: "pkcs1", format: "pem" }, publicKeyEncoding: { type: "spki", format: "pem" } }).privateKey;
+  await page.goto("/app/connectors/new/github");
+  await page.locator('[name="organization"]').fill("acme");
+  await page.getByLabel("App client id").fill("Iv23liAcme");
+  await page.getByLabel("App private key").fill("no key");
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByRole("alert").getByText("private key").waitFor();
+  await page.getByLabel("App private key").fill(pem);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByText("The tool was connected.").waitFor();
+  must(!(await page.content()).includes("PRIVATE KEY"), "the key is not shown again");
+  await page.getByRole("button", { name: "Disconnect" }).click();
+  await page.getByText("Disconnected.").waitFor();
+}
+
 async function leaver({ page }, { tools, ids, scim }) {
   const maya = person("Maya");
   tools.Miro.delayMs = 1_500;
@@ -132,6 +150,7 @@ export async function work(world) {
     ["a member is found with the keyboard and promoted", role],
     ["the log is filtered, exported, and the file verifies", log],
     ["a tool is connected and checked", tool],
+    ["a tool's key file is pasted; what is none is refused", keyFile],
     ["someone is offboarded with their name typed; the waterfall moves by itself", leaver],
   ];
   for (const [name, run] of steps) {

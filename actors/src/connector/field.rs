@@ -9,7 +9,16 @@ impl Field {
 
     /// A text that may be given.
     pub const fn optional(name: &'static str, title: &'static str, help: &'static str) -> Self {
-        Self { name, title, help, secret: false, required: false, default: None, options: &[] }
+        Self {
+            name,
+            title,
+            help,
+            secret: false,
+            multiline: false,
+            required: false,
+            default: None,
+            options: &[],
+        }
     }
 
     /// Off unless it is turned on.
@@ -20,6 +29,11 @@ impl Field {
     /// Kept encrypted and never shown again.
     pub const fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    /// A key file, kept as a secret: a form has to keep its lines apart.
+    pub const fn key_file(self) -> Self {
+        Self { multiline: true, ..self.secret() }
     }
 
     /// With what it is when it is not given.

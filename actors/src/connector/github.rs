@@ -40,7 +40,7 @@ pub const KIND: Kind = Kind {
         Field::required("organization", "Organization", "Its name in the address, such as acme."),
         Field::required("app_client_id", "App client id", "Client id of the GitHub App, such as Iv23li…"),
         Field::required("app_private_key", "App private key", "The PEM file that GitHub made for the App.")
-            .secret(),
+            .key_file(),
         Field::optional(
             "enterprise",
             "Enterprise",

@@ -36,7 +36,7 @@ pub const KIND: Kind = Kind {
             "Service account key",
             "The JSON key file of a service account with domain-wide delegation.",
         )
-        .secret(),
+        .key_file(),
         Field::required(
             "admin_email",
             "Admin",

@@ -61,6 +61,8 @@ pub struct Field {
     pub help: &'static str,
     /// Kept encrypted and never shown again.
     pub secret: bool,
+    /// Pasted from a file of several lines.
+    pub multiline: bool,
     /// Must be given.
     pub required: bool,
     /// What it is when it is not given; for a choice the first of `options`.

@@ -58,7 +58,7 @@ pub const KIND: Kind = Kind {
             "Private key",
             "RSA, PEM: its public half is registered with the app.",
         )
-        .secret(),
+        .key_file(),
         Field::optional("key_id", "Key id", "The kid of that key, when the app has several."),
         Field::switch("dpop", "DPoP", "Sends a proof of possession at once; otherwise when Okta demands it."),
     ],

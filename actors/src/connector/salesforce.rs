@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
             "User name",
             "For the JWT bearer flow: the user that the connection acts as.",
         ),
-        Field::optional("private_key", "Private key", "For the JWT bearer flow: RSA, PEM.").secret(),
+        Field::optional("private_key", "Private key", "For the JWT bearer flow: RSA, PEM.").key_file(),
         Field::optional(
             "login_url",
             "Login address",

@@ -4,18 +4,12 @@
 //! 2. What is written while an export runs is not in it, so it ends; its last line is the signed head.
 //! 3. A page is read when the one before it is on its way: a slow client slows the reading, not the memory.
 //! 4. An export that breaks off in the middle breaks the connection, so that nobody takes it for whole.
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use ceven_actors::{
     domain::{id::OrganizationId, token::TokenKind},
     organization::state::Snapshot,
 };
-use futures_util::Stream;
 use http::{HeaderValue, header};
 use tokio::sync::mpsc;
 use warp::Reply as _;
@@ -24,7 +18,11 @@ use super::{Answer, Call, parameter, time_ms};
 use crate::{
     app::App,
     evidence::export::Export,
-    http::{auth, reply::Failure},
+    http::{
+        auth,
+        reply::Failure,
+        stream::{Part, Parts},
+    },
     store::audit_log::AuditFilter,
 };
 
@@ -77,20 +75,6 @@ async fn send(app: Arc<App>, mut export: Export, pages: mpsc::Sender<Part>) {
         if pages.send(part).await.is_err() || is_over {
             return; // The client has left.
         }
-    }
-}
-
-/// A part of an answer that is sent as it comes into being.
-pub(super) type Part = Result<Bytes, std::io::Error>;
-
-/// An answer in parts.
-pub(super) struct Parts(pub(super) mpsc::Receiver<Part>);
-
-impl Stream for Parts {
-    type Item = Part;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context)
     }
 }
 

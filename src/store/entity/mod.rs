@@ -13,6 +13,7 @@ pub mod offboarding;
 pub mod okta_connection;
 pub mod organization;
 pub mod policy;
+pub mod scim_day;
 pub mod scim_request;
 pub mod session;
 pub mod sign_in_attempt;

@@ -158,7 +158,17 @@ fn row(seq: u64, line: &str) -> Markup {
 
 /// What people call the resource, as far as the entry says.
 pub(in crate::ui) fn name(line: &Value) -> &str {
-    let names = ["/userName", "/displayName", "/label", "/email", "/name"];
+    let names = [
+        "/userName",
+        "/displayName",
+        "/label",
+        "/email",
+        "/name",
+        "/account/label",
+        "/identity/email",
+        "/user/user_name",
+        "/issuer",
+    ];
     let found = ["/after", "/before"]
         .into_iter()
         .flat_map(|state| names.iter().map(move |name| text(line, &format!("{state}{name}"))))

@@ -104,6 +104,8 @@ fn inputs(ask: &Ask<'_>, kind: &Kind, name: &str, old: Option<&Connector>) -> Ma
                             option value=(option) selected[value(field) == *option || (value(field).is_empty() && field.default == Some(option))] { (option) }
                         }
                     }
+                } @else if field.multiline {
+                    textarea name=(field.name) rows="4" autocomplete="off" spellcheck="false" required[field.required && !is_kept(field)] placeholder=[is_kept(field).then_some("Unchanged")] {}
                 } @else if field.secret {
                     input type="password" name=(field.name) autocomplete="new-password" spellcheck="false"
                         required[field.required && !is_kept(field)] placeholder=[is_kept(field).then_some("Unchanged")];

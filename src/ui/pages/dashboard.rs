@@ -1,6 +1,13 @@
 //! `/app`.
+use std::sync::Arc;
+
 use ceven_actors::{
-    domain::{role::Role, session::Person, token::TokenKind},
+    domain::{
+        offboarding::{Offboarding, Status},
+        role::Role,
+        session::Person,
+        token::TokenKind,
+    },
     organization::state::Snapshot,
 };
 use maud::{Markup, html};
@@ -8,13 +15,17 @@ use maud::{Markup, html};
 use super::{audit::rows, offboarding::held_notice};
 use crate::{
     http::reply::Failure,
-    store::audit_log::AuditFilter,
+    store::{
+        audit_log::AuditFilter,
+        days::{self, Entries, ScimDay},
+    },
     tokens::DAY_MS,
     ui::{
         Answer, Ask,
         layout::{Place, framed},
         ok,
-        parts::{Tone, pill, sessions},
+        parts::{Tone, notice, pill, sessions},
+        plot::{self, Series},
     },
 };
 
@@ -22,6 +33,10 @@ use crate::{
 const SOON_MS: i64 = 14 * DAY_MS;
 /// Entries of the log.
 const LATEST: u64 = 10;
+/// Days that are plotted.
+const DAYS: i64 = 30;
+/// Leavers who are named.
+const NAMED: usize = 4;
 
 pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
     let main = match ask.visit.who.role {
@@ -41,6 +56,7 @@ async fn admin(ask: &Ask<'_>) -> Result<Markup, Failure> {
         (checklist(ask))
         (needs_you(ask))
         (numbers(ask))
+        (plots(ask).await?)
         section {
             div.heading { h2 { "Latest activity" } a href="/app/audit" { "Audit log" } }
             (rows(&latest))
@@ -95,25 +111,79 @@ fn needs_you(ask: &Ask<'_>) -> Markup {
         token.is_live(now_ms) && token.expires_ms.is_some_and(|expires| expires < now_ms + SOON_MS)
     });
     let ending: Vec<_> = ending.collect();
-    if ending.is_empty() && ask.visit.who.snapshot.held().next().is_none() {
+    let snapshot = &ask.visit.who.snapshot;
+    let paused: Vec<_> = snapshot.connectors().filter(|one| one.paused.is_some()).collect();
+    let stuck: Vec<_> = snapshot.offboardings().filter(|one| one.status == Status::NeedsAttention).collect();
+    let is_quiet = ending.is_empty() && paused.is_empty() && stuck.is_empty();
+    if is_quiet && snapshot.held().next().is_none() {
         return html! {};
     }
     html! {
         section {
             h2 { "Needs you" }
             (held_notice(ask, html! { a.button href="/app/offboardings" { "Look at them" } }))
+            @if !stuck.is_empty() { (unfinished(&stuck)) }
+            @for tool in paused {
+                (notice(Tone::Bad, html! { "The tool " (tool.name) " is paused" },
+                    html! { "It refuses its credentials. Removals wait until they are saved again." },
+                    html! { a.button href={ "/app/connectors/" (tool.id) } { "Mend it" } }))
+            }
             @for token in ending {
-                div.notice.warn {
-                    span.glyph aria-hidden="true" { "▲" }
-                    div {
-                        strong { "The token " (token.label) " ends soon" }
-                        p { "Okta's pushes fail from then on. Rotate it, and paste the new one into Okta." }
-                    }
-                    a.button href={ "/app/sso/tokens/" (token.id) "/rotate" } { "Rotate" }
-                }
+                (notice(Tone::Warn, html! { "The token " (token.label) " ends soon" },
+                    html! { @match token.kind {
+                        TokenKind::Scim => "Okta's pushes fail from then on. Rotate it, and paste the new one into Okta.",
+                        TokenKind::Audit => "Whatever exports the audit log with it fails from then on.",
+                    } },
+                    html! { a.button href={ "/app/sso/tokens/" (token.id) "/rotate" } { "Rotate" } }))
             }
         }
     }
+}
+
+/// Leavers who still have an account somewhere.
+fn unfinished(stuck: &[&Arc<Offboarding>]) -> Markup {
+    let rest = stuck.len().saturating_sub(NAMED);
+    notice(
+        Tone::Bad,
+        html! { (stuck.len()) @if stuck.len() == 1 { " offboarding needs" } @else { " offboardings need" } " someone" },
+        html! {
+            "A tool has refused, or could not tell who was meant: "
+            @for (number, one) in stuck.iter().rev().take(NAMED).enumerate() {
+                @if number > 0 { ", " }
+                a href={ "/app/offboardings/" (one.id) } { (one.user_name) }
+            }
+            @if rest > 0 { " and " (rest) " more" } "."
+        },
+        html! { a.button href="/app/offboardings" { "Offboardings" } },
+    )
+}
+
+/// The last days: counts that are kept or indexed, so they cost the same in a long log.
+async fn plots(ask: &Ask<'_>) -> Result<Markup, Failure> {
+    let (app, organization) = (ask.visit.app, ask.visit.who.organization);
+    let today = app.clock.now_ms() / days::DAY_MS;
+    let since = today + 1 - DAYS;
+    let requests = app.store.scim_days(organization, since).await.map_err(|_| super::audit::unreadable())?;
+    let entries = app.store.audit_days(organization, since).await.map_err(|_| super::audit::unreadable())?;
+    let asked = |of: fn(&ScimDay) -> i64| {
+        let count = |day| requests.iter().find(|row| row.day == day).map_or(0, of);
+        (since..=today).map(count).collect::<Vec<_>>()
+    };
+    let told = |of: fn(&Entries) -> i64| (since..=today).map(|day| entries.get(&day).map_or(0, of)).collect();
+    let series = |name, class, counts| Series { name, class, counts };
+    Ok(html! {
+        section {
+            h2 { "The last " (DAYS) " days" }
+            div.plots {
+                (plot::days("Requests from Okta", today, &[
+                    series("accepted", "done", asked(|day| day.accepted)),
+                    series("refused", "failed", asked(|day| day.refused)),
+                ]))
+                (plot::days("Sign-ins", today, &[series("sign-ins", "done", told(|day| day.sign_ins))]))
+                (plot::days("Deactivations", today, &[series("deactivations", "done", told(|day| day.offboardings))]))
+            }
+        }
+    })
 }
 
 fn numbers(ask: &Ask<'_>) -> Markup {

@@ -2,7 +2,7 @@
 use ceven_actors::{
     clock::rfc3339,
     domain::{
-        offboarding::{Offboarding, Status, Task, TaskState},
+        offboarding::{Offboarding, Status, Task, TaskState, Try},
         step::Match,
     },
     organization::message::Command,
@@ -76,6 +76,14 @@ fn task_state(state: TaskState) -> Markup {
     }
 }
 
+/// How far it is, for those who hear the page.
+fn said(one: &Offboarding, tasks: &[Task]) -> String {
+    let is_gone = |task: &&Task| matches!(task.state, TaskState::Done | TaskState::DoneByHand);
+    let gone = tasks.iter().filter(is_gone).count();
+    let words = if one.status == Status::Running { "under way" } else { "settled as far as it goes" };
+    format!("{gone} of {} tools have let {} go; {words}", tasks.len(), one.user_name)
+}
+
 fn took(ms: i64) -> String {
     match ms {
         ..1_000 => format!("{} ms", ms.max(0)),
@@ -91,7 +99,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
     let is_open = !matches!(one.status, Status::Done | Status::Cancelled);
     let main = html! {
         p.crumb { a href="/app/offboardings" { "Offboardings" } }
-        div id="live" data-live=[(one.status == Status::Running).then(|| format!("/api/v1/offboardings/{}/events", one.id))] {
+        div id="live" data-part data-say=(said(&one, &tasks)) data-live=[(one.status == Status::Running).then(|| format!("/api/v1/offboardings/{}/events", one.id))] {
             section.card { dl {
                 dt { "Status" } dd { (status(one.status)) }
                 dt { "Person" } dd { a href={ "/app/team/" (one.user) } { (one.user_name) } }
@@ -126,7 +134,9 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
 
 /// Width of the plot in its own units, and of what stands left of it.
 const WIDTH: i64 = 900;
-const LEFT: i64 = 180;
+const LEFT: i64 = 160;
+/// Room on the right for what became of it.
+const RIGHT: i64 = 140;
 const ROW: i64 = 28;
 
 /// One bar a try, the pause before the next one as a line. The tables below say the same in words.
@@ -134,21 +144,22 @@ fn waterfall(one: &Offboarding, tasks: &[Task], now_ms: i64) -> Markup {
     let from = one.begun_ms.unwrap_or(one.asked_ms);
     let last_try = tasks.iter().flat_map(|task| task.tries.iter().map(|one| one.ended_ms)).max();
     let until = one.finished_ms.or(last_try).unwrap_or(now_ms).max(from + 1);
-    let x = |at_ms: i64| LEFT + (at_ms.clamp(from, until) - from) * (WIDTH - LEFT - 10) / (until - from);
+    let x = |at_ms: i64| LEFT + (at_ms.clamp(from, until) - from) * (WIDTH - LEFT - RIGHT) / (until - from);
     let height = ROW * (tasks.len() as i64 + 1);
     html! {
         (scroll("Waterfall", html! {
             svg.waterfall viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label="Tries of each tool over time; the tables below say the same." {
                 text x=(LEFT) y="16" { "0" }
-                text x=(WIDTH - 10) y="16" text-anchor="end" { (took(until - from)) }
+                text x=(WIDTH - RIGHT) y="16" text-anchor="end" { (took(until - from)) }
                 @for (number, task) in tasks.iter().enumerate() {
                     @let y = ROW * (number as i64 + 1);
-                    text x="8" y=(y + 18) { (task.name.chars().take(24).collect::<String>()) }
+                    text x="8" y=(y + 18) { (task.name.chars().take(22).collect::<String>()) }
+                    text x=(WIDTH - RIGHT + 14) y=(y + 18) { (became(task)) }
                     @if let (Some(first), Some(last)) = (task.tries.first(), task.tries.last()) {
                         line x1=(x(first.begun_ms)) x2=(x(last.ended_ms)) y1=(y + 14) y2=(y + 14) {}
                     }
                     @for one in &task.tries {
-                        rect.failed[one.failure.is_some()].done[one.failure.is_none()] x=(x(one.begun_ms)) y=(y + 6) width=((x(one.ended_ms) - x(one.begun_ms)).max(4)) height="16" rx="3" {
+                        rect.(class(one)) x=(x(one.begun_ms)) y=(y + 6) width=((x(one.ended_ms) - x(one.begun_ms)).max(4)) height="16" rx="3" {
                             title { (rfc3339(one.begun_ms)) ": " (took(one.ended_ms - one.begun_ms)) @if let Some(failure) = &one.failure { ", " (failure) } }
                         }
                     }
@@ -156,6 +167,28 @@ fn waterfall(one: &Offboarding, tasks: &[Task], now_ms: i64) -> Markup {
             }
         }))
     }
+}
+
+/// A try as its bar looks: an empty one is tried again, a full one has an end.
+fn class(one: &Try) -> &'static str {
+    match &one.failure {
+        None => "done",
+        Some(failure) if failure.is_retryable() => "failed",
+        Some(_) => "stopped",
+    }
+}
+
+/// A tool's part in a few words.
+fn became(task: &Task) -> String {
+    let state = match task.state {
+        TaskState::Waiting if task.attempt > 0 => "tried again soon",
+        TaskState::Waiting => "waiting",
+        TaskState::Done => "done",
+        TaskState::DoneByHand => "done by hand",
+        TaskState::NeedsAttention => "needs attention",
+        TaskState::Cancelled => "cancelled",
+    };
+    if task.attempt > 1 { format!("{state}, {} tries", task.attempt) } else { state.to_owned() }
 }
 
 fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {

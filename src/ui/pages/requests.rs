@@ -47,21 +47,25 @@ fn line(row: &ScimRequest, now_ms: i64) -> Markup {
     html! {
         tr {
             td { (ago(row.at_ms, now_ms)) }
-            th scope="row" { code { (row.method) " /" (row.path) }
+            th.path scope="row" { code { (row.method) " /" (row.path) }
                 @if row.requests > 1 { div.meta { (row.requests) " times within a minute" } } }
             td { (pill(tone, &row.status.to_string())) }
-            td.wide { @if let Some(detail) = &row.detail { (detail) @if let Some(remedy) = remedy(row) { div.meta { (remedy) } } } }
-            td { (row.ip) @if let (Some(id), 400..) = (&row.request_id, row.status) { div.meta { code { (id) } } } }
+            td.cause { @if let Some(detail) = &row.detail { (detail) @if let Some(remedy) = remedy(row) { div.meta { (remedy) } } } }
+            td { (row.ip) @if let (Some(id), 400..) = (&row.request_id, row.status) { div.meta { code.cut title=(id) { (id) } } } }
         }
     }
 }
 
+fn is_resource(path: &str) -> bool {
+    matches!(path.split('/').collect::<Vec<_>>()[..], ["Users" | "Groups", _])
+}
+
 /// What to do about a refusal.
-fn remedy(row: &ScimRequest) -> Option<&'static str> {
+pub(super) fn remedy(row: &ScimRequest) -> Option<&'static str> {
     match row.status {
         401 => Some("Mint a token under SCIM Tokens and paste it into Okta's Provisioning → Integration."),
         403 => Some("The token is for the audit export: mint one that opens SCIM."),
-        404 if row.path.starts_with("Users/") || row.path.starts_with("Groups/") => {
+        404 if is_resource(&row.path) => {
             Some("Okta knows someone who is not here: in Okta, unassign and assign them again.")
         }
         404 => Some("The base URL ends with /api/v1/scim/v2, without a slash or more segments."),

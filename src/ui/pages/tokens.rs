@@ -80,7 +80,7 @@ fn list(ask: &Ask<'_>, uses: &HashMap<TokenId, TokenUse>) -> Markup {
             } }
             tbody { @for token in &all {
                 tr.faint[!token.is_live(now_ms)] {
-                    th scope="row" { (token.label) div.meta { code { (token.id) } } }
+                    th scope="row" { (token.label) div.meta { code.cut title=(token.id) { (token.id) } } }
                     td { (kind(token.kind)) }
                     td { (state(token, now_ms)) }
                     td { @match uses.get(&token.id) {

@@ -3,7 +3,7 @@
 //! 1. A token that was taken before is answered like the first one (§2).
 //! 2. A token names no client: every organization of the tenant whose audience fits is told.
 //! 3. A refusal is 400 with `err` and `description` (§2.4); 503 when it may be sent again.
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ceven_actors::{
     domain::{
@@ -24,7 +24,7 @@ use warp::reply::Response;
 use super::universal_logout::SKEW_SECS;
 use crate::{
     app::App,
-    http::{Incoming, body::read_text, reply},
+    http::{Incoming, body::read_text, reply, scim::log::Answered},
     net::keys::Unverified,
 };
 
@@ -48,11 +48,44 @@ impl From<SetError> for Refusal {
 const AWAY: Refusal = Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
-    let (ip, now_ms) = (incoming.client_ip, app.clock.now_ms());
+    let (begun, ip, now_ms) = (std::time::Instant::now(), incoming.client_ip, app.clock.now_ms());
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, now_ms) {
         return reply::failure(&reply::Failure::Limited { wait_ms });
     }
-    match take(app, incoming).await {
+    let request_id = app.clock.new_id().to_string();
+    let mut heard = Vec::new();
+    let taken = take(app, incoming, &request_id, &mut heard).await;
+    let status = match &taken {
+        Ok(()) => StatusCode::ACCEPTED,
+        Err(Refusal::Set(_)) => StatusCode::BAD_REQUEST,
+        Err(Refusal::Status(status, _)) => *status,
+    };
+    for Heard { organization, event, reason } in heard {
+        let refusal = match &taken {
+            Err(Refusal::Set(error)) => Some(error.to_string()),
+            Err(Refusal::Status(_, detail)) => Some((*detail).to_owned()),
+            Ok(()) => None,
+        };
+        let reason = reason.map(str::to_owned).or(refusal);
+        let reason = reason.unwrap_or_else(|| "the audience is another organization's".into());
+        app.scim_log.note(Answered {
+            right: Some((organization, None)),
+            at_ms: now_ms,
+            ip,
+            user_agent: String::new(),
+            method: http::Method::POST,
+            path: PATH.trim_start_matches('/').to_owned(),
+            status: status.as_u16(),
+            detail: Some(event.map_or(reason.clone(), |event| format!("{event}: {reason}"))),
+            request_id: request_id.clone(),
+            duration: begun.elapsed(),
+        });
+    }
+    respond(app, taken, ip, now_ms)
+}
+
+fn respond(app: &App, taken: Result<(), Refusal>, ip: IpAddr, now_ms: i64) -> Response {
+    match taken {
         Ok(()) => {
             let mut response = Response::new(String::new().into());
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -76,7 +109,21 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     }
 }
 
-async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
+/// What an organization makes of a token, for its own log.
+struct Heard {
+    organization: OrganizationId,
+    /// The end of the event's type, once it is known.
+    event: Option<String>,
+    /// What came of it; nothing when the whole request was refused.
+    reason: Option<&'static str>,
+}
+
+async fn take(
+    app: &Arc<App>,
+    incoming: Incoming,
+    request_id: &str,
+    heard: &mut Vec<Heard>,
+) -> Result<(), Refusal> {
     let (ip, timeout) = (incoming.client_ip, Duration::from_millis(app.settings.server.body_read_timeout_ms));
     let text = read_text(&incoming.headers, incoming.body, MEDIA_TYPE, jose::MAX_BYTES, timeout).await;
     let text = text.map_err(|error| {
@@ -89,7 +136,7 @@ async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
     let mut is_taken = false;
     let mut last = SetError::new("invalid_issuer", "No organization is connected to this issuer.");
     for (organization, okta) in connections(app, &jws).await? {
-        // (2)
+        heard.push(Heard { organization, event: None, reason: None }); // (2)
         app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| match error {
             Unverified::NoKeys => AWAY,
             Unverified::Token(error) => SetError::from(error).into(),
@@ -106,6 +153,7 @@ async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
         match security_event::read(&jws, &expected) {
             Err(error) => last = error,
             Ok(event) => {
+                let name = event.event_type.rsplit('/').next().unwrap_or_default().to_owned();
                 let used = UsedToken::new(
                     "security event",
                     okta.issuer(),
@@ -122,9 +170,14 @@ async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
                     },
                     authority: Authority::Okta(okta.fingerprint()),
                     ip: Some(ip),
-                    request_id: app.clock.new_id().to_string(),
+                    request_id: request_id.to_owned(),
                 };
-                match app.execute(organization, command, caller).await {
+                let executed = app.execute(organization, command, caller).await;
+                if let Some(own) = heard.last_mut() {
+                    own.event = Some(name);
+                    own.reason = executed.as_ref().ok().and_then(|executed| words(executed.answer));
+                }
+                match executed {
                     Ok(executed) if executed.answer == Answer::Judged(Verdict::WrongState) => {
                         last = SetError::new("invalid_state", "This is not the state that was asked for.");
                     }
@@ -136,6 +189,19 @@ async fn take(app: &Arc<App>, incoming: Incoming) -> Result<(), Refusal> {
         }
     }
     if is_taken { Ok(()) } else { Err(last.into()) }
+}
+
+/// What has come of an event, for people.
+fn words(answer: Answer) -> Option<&'static str> {
+    let Answer::Judged(verdict) = answer else { return None };
+    Some(match verdict {
+        Verdict::Ended => "access has ended",
+        Verdict::Already => "access had ended already",
+        Verdict::Unknown | Verdict::Malformed => "nobody here is meant",
+        Verdict::Ambiguous => "several users fit the subject",
+        Verdict::Nothing | Verdict::SwitchedOff => "nothing to do",
+        Verdict::WrongState => return None,
+    })
 }
 
 /// Organizations that one tenant may send to, at most.

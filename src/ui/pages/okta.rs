@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Requests that are looked through for those of Universal Logout, and how many are shown.
+/// Requests that are looked through for those of Okta, and how many are shown.
 const LOOKED: u64 = 500;
 const SHOWN: usize = 20;
 
@@ -81,30 +81,40 @@ fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>, notice:
             }
         }
         @if let Some(okta) = okta { (card(ask, okta, notice)) }
-        section { h2 { "Universal Logout requests" } (requests(latest)) }
+        section { h2 { "What Okta has asked for" } (requests(latest)) }
     };
     framed(ask, Place::Sso, "Single sign-on", html! {}, main)
 }
 
 fn requests(latest: &[ScimRequest]) -> Markup {
-    let logout: Vec<_> =
-        latest.iter().filter(|request| request.path.ends_with("universal-logout")).take(SHOWN).collect();
-    if logout.is_empty() {
+    let own: Vec<_> =
+        latest.iter().filter_map(|request| Some((request, kind(&request.path)?))).take(SHOWN).collect();
+    if own.is_empty() {
         return html! { div.empty { p { strong { "No requests yet." } }
         p { "In Okta, open a person under Directory → People, then More Actions → Clear User Sessions, with “Also include logout enabled apps”." } } };
     }
     scroll(
-        "Universal Logout requests",
+        "What Okta has asked for",
         html! { table {
-            thead { tr { th scope="col" { "When" } th scope="col" { "Answer" } th scope="col" { "Why" } th scope="col" { "From" } } }
-            tbody { @for request in logout { tr {
+            thead { tr { th scope="col" { "When" } th scope="col" { "Request" } th scope="col" { "Answer" } th scope="col" { "Why" } th scope="col" { "From" } } }
+            tbody { @for (request, kind) in own { tr {
                 td { (time(request.at_ms)) }
+                td { (kind) }
                 td { @if request.status < 300 { (pill(Tone::Ok, &request.status.to_string())) } @else { (pill(Tone::Bad, &request.status.to_string())) } }
                 td.wide { (request.detail.as_deref().unwrap_or("–")) }
                 td.mono { (request.ip) }
             } } }
         } },
     )
+}
+
+/// What is sent to a path that Okta sends to by itself.
+fn kind(path: &str) -> Option<&'static str> {
+    match path.rsplit('/').next() {
+        Some("universal-logout") => Some("Universal Logout"),
+        Some("security-events") => Some("Security event"),
+        _ => None,
+    }
 }
 
 pub(in crate::ui) async fn save(ask: &Ask<'_>) -> Answer {

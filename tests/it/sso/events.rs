@@ -61,6 +61,31 @@ async fn events_end_sessions_and_only_a_disabled_account_deactivates() {
     let seq = receiver.node.app.fresh(acme).await.unwrap().head().seq;
     assert_eq!(receiver.push(&disabled).await, accepted, "a second time, without effect");
     assert_eq!(receiver.node.app.fresh(acme).await.unwrap().head().seq, seq);
+    let mut forged = disabled.clone();
+    forged["aud"] = "https://other.example".into();
+    assert_eq!(receiver.push(&forged).await.0, 400);
+    let mut reasons = Vec::new();
+    for _ in 0..100 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let requests = receiver.node.app.store.latest_scim_requests(acme, 10).await.unwrap();
+        reasons = requests
+            .into_iter()
+            .map(|request| (request.status, request.detail.unwrap_or_default()))
+            .collect();
+        if reasons.len() == 6 {
+            break;
+        }
+    }
+    reasons.sort();
+    let wanted = [
+        (202, "account-disabled: access has ended"),
+        (202, "account-disabled: nobody here is meant"),
+        (202, "account-disabled: nothing to do"),
+        (202, "assurance-level-change: nothing to do"),
+        (202, "session-revoked: access had ended already"),
+        (400, "invalid_audience: The token is for someone else."),
+    ];
+    assert_eq!(reasons, wanted.map(|(status, text)| (status, text.to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]

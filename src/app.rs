@@ -6,7 +6,7 @@ use ceven_actors::{
     connection::Ports,
     directory::Directory,
     domain::{
-        audit::Mode,
+        audit::{Mode, hex},
         caller::{Actor, Authority, Caller, Stamp},
         id::OrganizationId,
     },
@@ -18,6 +18,7 @@ use ceven_actors::{
     protocol::signature::SigningKey,
     revocation::Revocations,
 };
+use sha2::Digest as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,11 @@ use crate::{
     connectors::Toolbox,
     evidence::key::{KeyError, signing_key},
     http::{auth::Access, scim::log::RequestLog},
-    net::{client::Client, keys::Keys},
+    metrics::Metrics,
+    net::{
+        client::{Client, Sent},
+        keys::Keys,
+    },
     secretbox::SecretBox,
     sign_in::{SignIn, attempts::Attempts, refusals},
     store::{DatabaseError, SqlStore, freshness::Freshness},
@@ -67,6 +72,10 @@ pub struct App {
     pub revocations: Revocations,
     /// Who sends tokens that are no good.
     pub bad_tokens: Attempts,
+    /// What outgoing requests came to.
+    pub sent: Arc<Sent>,
+    /// What is counted besides.
+    pub metrics: Metrics,
     /// Lists that look at every resource.
     pub scans: Arc<Semaphore>,
     /// What was asked over SCIM.
@@ -128,10 +137,11 @@ impl App {
             Role::Server(Mode::Live) | Role::CommandLine => settings.guard()?,
         };
         let toolbox = Arc::new(Toolbox::new(secrets.clone(), guard.clone()));
+        let sent = Arc::<Sent>::default();
         let tool_limits = settings.client_limits(settings.outbound.tool_ms);
-        let tool_outbound = Arc::new(Client::new(guard.clone(), clock.clone(), tool_limits)?);
+        let tool_outbound = Arc::new(Client::new(guard.clone(), clock.clone(), tool_limits, sent.clone())?);
         let limits = settings.client_limits(settings.outbound.issuer_ms);
-        let outbound = Arc::new(Client::new(guard, clock.clone(), limits)?);
+        let outbound = Arc::new(Client::new(guard, clock.clone(), limits, sent.clone())?);
         let store = Arc::new(SqlStore::connect(&settings.database.url, &settings.store_limits()).await?);
         store.migrate().await?;
         let mode = match role {
@@ -159,6 +169,8 @@ impl App {
             scim_log: RequestLog::spawn(store.clone(), clock.clone(), settings.log_limits()),
             sign_in: SignIn::new(settings.attempt_limits()),
             activity: Activity::default(),
+            metrics: Metrics::default(),
+            sent,
             keys: Keys::new(outbound.clone(), clock.clone(), settings.outbound.keys_cool_down_ms),
             revocations: Revocations::start(settings.revocation.claims).await?,
             bad_tokens: Attempts::new(settings.bad_token_limits()),
@@ -219,6 +231,11 @@ impl App {
             }
         }
         Err(OrganizationError::Unavailable)
+    }
+
+    /// What servers of this database call themselves to outsiders; it opens nothing.
+    pub fn instance(&self) -> String {
+        hex(&sha2::Sha256::digest(self.signing.public()))[..16].to_owned()
     }
 
     /// Now, with ids to use.

@@ -1,20 +1,28 @@
 //! `ceven serve`, readable from top to bottom: logs → listeners → node → serve → drain.
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use ceven_actors::{clock::SystemClock, domain::audit::Mode};
+use ceven_actors::{
+    clock::{Clock, SystemClock},
+    domain::audit::Mode,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     app::{App, Role, StartError},
-    config::{LogFormat, Settings},
+    config::Settings,
     http::{
         self,
+        admin::Node,
         server::{ServerLimits, serve},
     },
+    logs::Logs,
     net::address::Range,
     offboardings,
+    service::Manager,
 };
 
 /// Why the server did not run.
@@ -35,27 +43,15 @@ pub enum BootError {
 ///
 /// # Errors
 /// When the filter cannot be read.
-pub fn start_logging(settings: &Settings) -> Result<(), BootError> {
-    let filter = EnvFilter::try_new(&settings.log.filter)
-        .map_err(|error| BootError::Config(format!("log.filter: {error}")))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match settings.log.format {
-        LogFormat::Pretty => subscriber.try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
-    };
-    // The text of a panic may hold what must not be logged: only its place is.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a panic was contained");
-    }));
-    Ok(())
+pub fn start_logging(settings: &Settings) -> Result<Logs, BootError> {
+    Logs::start(&settings.log).map_err(|error| BootError::Config(format!("log.filter: {error}")))
 }
 
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// [`BootError`].
-pub async fn run(settings: Settings) -> Result<(), BootError> {
+pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
     let trusted: Vec<Range> = settings
         .security
         .trusted_proxies
@@ -72,11 +68,18 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
         drain: Duration::from_millis(settings.server.drain_timeout_ms),
     };
 
-    let app = Arc::new(App::start(settings, Arc::new(SystemClock), bound, Role::Server(Mode::Live)).await?);
     let stop = CancellationToken::new();
     let admin_stop = CancellationToken::new();
-    let admin =
-        tokio::spawn(serve(admin_listener, http::health::routes(app.clone()), limits, admin_stop.clone()));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let raised = Duration::from_millis(settings.log.raised_ms);
+    tokio::spawn(logs.clone().obey_signals(clock.clone(), raised));
+    let node =
+        Arc::new(Node { app: OnceLock::new(), stop: stop.clone(), logs, raised, clock: clock.clone() });
+    let admin_routes = http::admin::routes(node.clone());
+    let admin = tokio::spawn(serve(admin_listener, admin_routes, limits, admin_stop.clone()));
+    let manager = Manager::from_environment();
+    let app = Arc::new(App::start(settings, clock, bound, Role::Server(Mode::Live)).await?);
+    let _ = node.app.set(Arc::downgrade(&app));
     let public =
         tokio::spawn(serve(listener, http::routes(app.clone(), trusted.into()), limits, stop.clone()));
     let notes_app = app.clone();
@@ -86,7 +89,12 @@ pub async fn run(settings: Settings) -> Result<(), BootError> {
     let ticks = tokio::spawn(offboardings::tick(app.clone(), notes_stop.clone()));
     tracing::info!(listen = %bound, scim = app.scim_url, "serving");
 
-    stop_signal().await;
+    manager.say("READY=1");
+    tokio::select! {
+        () = stop_signal() => {}
+        () = manager.reassure() => {}
+    }
+    manager.say("STOPPING=1");
     tracing::info!("stopping: finishing the requests in progress");
     stop.cancel();
     let drained = public.await.unwrap_or(false);

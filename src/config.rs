@@ -17,8 +17,10 @@ use crate::{
     store::StoreLimits,
 };
 
-const DEFAULTS: &str = include_str!("../config/ceven.toml");
-const PREFIX: &str = "CEVEN_";
+mod layers;
+
+pub use layers::commented;
+use layers::{DEFAULTS, PREFIX, apply_variable, merge, read_files};
 
 /// Every setting; `config/ceven.toml` says what each one means.
 #[derive(Debug, Clone, Deserialize)]
@@ -89,7 +91,7 @@ section! {
     /// What Okta asks for.
     Revocation { claims: usize, bad_tokens_per_address: u32, window_ms: i64 }
     /// Logs.
-    Log { format: LogFormat, filter: String }
+    Log { format: LogFormat, filter: String, raised_ms: u64 }
 }
 
 /// How logs look.
@@ -119,15 +121,16 @@ impl Settings {
         let mut table: Table =
             DEFAULTS.parse().map_err(|error| ConfigError(format!("the compiled-in defaults: {error}")))?;
         let defaults = table.clone();
+        let variables: BTreeMap<String, String> =
+            environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
-            let layer: Table =
+            let mut layer: Table =
                 text.parse().map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+            read_files(&mut layer, &defaults, path, &variables)?;
             merge(&mut table, layer);
         }
-        let variables: BTreeMap<String, String> =
-            environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         for (name, value) in variables {
             apply_variable(&mut table, &defaults, &name, value)?;
         }
@@ -279,48 +282,6 @@ impl Settings {
     fn filter_limits(&self) -> FilterLimits {
         FilterLimits { length_bytes: self.scim.filter_bytes, depth: self.scim.filter_depth }
     }
-}
-
-fn merge(base: &mut Table, layer: Table) {
-    for (key, value) in layer {
-        match (base.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(layer)) => merge(inner, layer),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
-}
-
-/// Sets one setting from `CEVEN_SECTION__NAME`, or from the file that `CEVEN_SECTION__NAME_FILE` names.
-/// Variables without `__` (such as those of test scripts) are not settings. What kind of value a setting takes is told
-/// by its default, whatever a file has made of it.
-fn apply_variable(table: &mut Table, defaults: &Table, name: &str, value: String) -> Result<(), ConfigError> {
-    let Some((section, key)) = name[PREFIX.len()..].split_once("__") else { return Ok(()) };
-    let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
-    let unknown = || ConfigError(format!("{name}: there is no setting {section}.{key}"));
-    let settings = table.get_mut(&section).and_then(Value::as_table_mut).ok_or_else(unknown)?;
-    if let Some(key) = key.strip_suffix("_file").filter(|key| settings.contains_key(*key)) {
-        let text = std::fs::read_to_string(&value)
-            .map_err(|error| ConfigError(format!("{name}: {value}: {error}")))?;
-        settings.insert(key.to_owned(), Value::String(text.trim_end().to_owned()));
-        return Ok(());
-    }
-    let wrong = |kind: &str| ConfigError(format!("{name} must be {kind}"));
-    let default = defaults.get(&section).and_then(|section| section.get(&key));
-    let value = match default.ok_or_else(unknown)? {
-        Value::Integer(_) => Value::Integer(value.trim().parse().map_err(|_| wrong("a whole number"))?),
-        Value::Array(_) => value
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(Value::from)
-            .collect::<Vec<_>>()
-            .into(),
-        _ => Value::String(value),
-    };
-    settings.insert(key, value);
-    Ok(())
 }
 
 #[cfg(test)]

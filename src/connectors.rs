@@ -186,7 +186,7 @@ async fn look(
             return Ok(progress);
         };
         let answer = match is_at(&origins, &request.url) {
-            true => app.tool_outbound.send(request).await,
+            true => app.tool_outbound.send(&connector.kind, request).await,
             false => Err(SendError::Blocked),
         };
         answers.push(answer);

@@ -26,7 +26,7 @@ use ceven_actors::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{app::App, http::sso::SECURITY_EVENTS};
+use crate::{app::App, http::sso::SECURITY_EVENTS, net::client::ISSUER};
 
 /// Place of the credentials.
 const CREDENTIALS: &str = "event stream credentials";
@@ -228,7 +228,7 @@ async fn carry_out<T>(
             || StreamError::Transmitter(Failure::Malformed { detail: "the order does not end".into() });
         let request = progress.request.filter(|_| answers.len() < REQUESTS).ok_or_else(circles)?;
         let answer = match is_at(&home, &request.url) {
-            true => app.outbound.send(&request).await,
+            true => app.outbound.send(ISSUER, &request).await,
             false => Err(SendError::Blocked), // (1)
         };
         answers.push(answer);

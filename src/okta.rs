@@ -22,7 +22,10 @@ use ceven_actors::{
     },
 };
 
-use crate::{app::App, net::address::is_loopback_url};
+use crate::{
+    app::App,
+    net::{address::is_loopback_url, client::ISSUER},
+};
 
 /// Place of the client's secret.
 pub const CLIENT_SECRET: &str = "okta client secret";
@@ -70,7 +73,7 @@ pub enum OktaError {
 /// [`OktaError`].
 pub async fn discover(app: &App, issuer: &str) -> Result<Metadata, OktaError> {
     let read = async |url: String| {
-        let answer = app.outbound.send(&Request::read(Method::Get, url.clone())).await;
+        let answer = app.outbound.send(ISSUER, &Request::read(Method::Get, url.clone())).await;
         match answer {
             Ok(response) if response.status == 200 => Ok(response.json()),
             Ok(response) => Err(OktaError::Unreachable(url, format!("status {}", response.status))),

@@ -27,6 +27,7 @@ use crate::{
         id::{ConnectorId, TaskId},
         offboarding::Task,
     },
+    meter::Counted,
     organization::Organization,
     ports::{Leases, Outbound, Tools},
 };
@@ -68,6 +69,7 @@ pub(crate) struct Start {
     pub(crate) connector: ConnectorId,
     pub(crate) organization: Organization,
     pub(crate) ports: Arc<Ports>,
+    pub(crate) counted: Counted,
 }
 
 pub(crate) struct ConnectionActor;
@@ -83,6 +85,7 @@ pub(crate) struct Connection {
     record: Option<Arc<Connector>>,
     holds_lease: bool,
     timer: Option<JoinHandle<Result<(), ractor::MessagingErr<Message>>>>,
+    _counted: Counted,
 }
 
 impl Actor for ConnectionActor {
@@ -102,6 +105,7 @@ impl Actor for ConnectionActor {
             record: None,
             holds_lease: false,
             timer: None,
+            _counted: start.counted,
         })
     }
 

@@ -11,11 +11,13 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{Mutex, Semaphore};
+use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
     connection::Ports,
     domain::id::OrganizationId,
+    meter::Meter,
     organization::{
         Organization,
         actor::{OrganizationActor, Start},
@@ -55,6 +57,7 @@ struct Shared {
     turns: [Mutex<()>; TURNS],
     /// Failures: how long to wait, since when.
     failures: DashMap<OrganizationId, Failure>,
+    meter: Arc<Meter>,
 }
 
 #[derive(Clone, Copy)]
@@ -93,6 +96,7 @@ impl Directory {
             organizations: DashMap::new(),
             turns: std::array::from_fn(|_| Mutex::new(())),
             failures: DashMap::new(),
+            meter: Arc::default(),
         });
         let (root, _) = Actor::spawn(None, Root, shared.clone()).await?;
         root.send_interval(Duration::from_millis(limits.sweep_ms), || Sweep);
@@ -111,7 +115,7 @@ impl Directory {
         }
         // In a task of its own: a caller who leaves must not leave half an actor behind.
         let (shared, root) = (self.shared.clone(), self.root.clone());
-        tokio::spawn(async move { shared.load(id, &root).await })
+        tokio::spawn(async move { shared.load(id, &root).await }.in_current_span())
             .await
             .unwrap_or(Err(OrganizationError::Unavailable))
     }
@@ -124,6 +128,18 @@ impl Directory {
     /// Whether none is in memory.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What its actors have counted.
+    pub fn meter(&self) -> &Meter {
+        &self.shared.meter
+    }
+
+    /// Places in use by commands of all organizations in memory, and those in use of the ones that are kept for
+    /// commands that end access.
+    pub fn permits_in_use(&self) -> (usize, usize) {
+        let used = self.shared.organizations.iter().map(|entry| entry.permits_in_use());
+        used.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
     /// Takes an organization out of memory unless commands are waiting. Returns whether it is out.
@@ -171,6 +187,7 @@ impl Shared {
             published: published.clone(),
             store: self.store.clone(),
             ports: self.ports.clone(),
+            meter: self.meter.clone(),
             permits: permits.clone(),
             reserved: reserved.clone(),
         };

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod connector;
 pub mod directory;
 pub mod domain;
+pub mod meter;
 pub mod organization;
 pub mod ports;
 pub mod protocol;

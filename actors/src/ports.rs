@@ -98,8 +98,8 @@ pub type Fingerprint = [u8; 48];
 
 /// Requests to tools and issuers, with time-outs, limits and a guard against addresses that must not be reached.
 pub trait Outbound: Send + Sync + 'static {
-    /// Sends one request, once.
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Answer>;
+    /// Sends one request, once. `service` is the kind of tool it goes to, or `issuer`: it is counted under that name.
+    fn send<'a>(&'a self, service: &'a str, request: &'a Request) -> BoxFuture<'a, Answer>;
 }
 
 /// Tools of records.

@@ -12,11 +12,12 @@ use std::{
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, rpc::CallResult};
 
-use crate::domain::okta::UsedToken;
+use crate::{domain::okta::UsedToken, meter::Gauge};
 
 /// The way to the actor.
 pub struct Revocations {
     actor: ActorRef<Message>,
+    held: Gauge,
 }
 
 /// What it is told.
@@ -28,6 +29,7 @@ enum Message {
 struct RevocationActor {
     /// Claims at the same time, at most; beyond it the log alone judges.
     limit: usize,
+    held: Gauge,
 }
 
 /// Half of a digest: 128 bits tell more tokens apart than there will ever be, in half of the memory.
@@ -55,8 +57,9 @@ impl Revocations {
     /// # Errors
     /// When the actor cannot be spawned.
     pub async fn start(limit: usize) -> Result<Self, ractor::SpawnErr> {
-        let (actor, _) = Actor::spawn(None, RevocationActor { limit }, ()).await?;
-        Ok(Self { actor })
+        let held = Gauge::default();
+        let (actor, _) = Actor::spawn(None, RevocationActor { limit, held: held.clone() }, ()).await?;
+        Ok(Self { actor, held })
     }
 
     /// Claims a token; false when a copy has claimed it. An actor that does not answer leaves it to the log (2).
@@ -70,6 +73,11 @@ impl Revocations {
     /// Gives a claim back (3).
     pub fn release(&self, token: UsedToken) {
         let _ = self.actor.cast(Message::Release { token });
+    }
+
+    /// Claims that are kept at the moment.
+    pub fn held(&self) -> i64 {
+        self.held.read()
     }
 
     /// Ends the actor.
@@ -124,6 +132,7 @@ impl Actor for RevocationActor {
             }
             Message::Release { token } => claims.release(token),
         }
+        self.held.set(claims.keys.len());
         Ok(())
     }
 }

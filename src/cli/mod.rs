@@ -9,7 +9,9 @@ mod admin;
 mod audit;
 mod connector;
 mod dev;
+mod doctor;
 mod health;
+mod init;
 mod okta;
 mod okta_stream;
 mod org;
@@ -41,6 +43,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a configuration to be edited, and a key file.
+    Init(init::Arguments),
     /// Run the server; brings the database up to date first.
     Serve,
     /// Run everything on this machine: a server, a simulated Okta tenant and simulated tools.
@@ -71,6 +75,8 @@ enum Verb {
     /// What was asked over SCIM.
     #[command(subcommand)]
     ScimLog(scim_log::Verb),
+    /// Look whether everything that Ceven needs is there, and say what to do where it is not.
+    Doctor(doctor::Arguments),
     /// Probe a running server.
     Healthcheck,
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -86,6 +92,8 @@ enum Verb {
 enum Output {
     /// The same document for people and for programs: people get it indented or as lines.
     Document { json: Value, text: String },
+    /// The same of checks, of which some have failed.
+    Failed { json: Value, text: String },
     /// The verb has printed itself.
     Printed,
 }
@@ -168,6 +176,10 @@ pub fn run() -> ExitCode {
             println!("{}", if json { document.to_string() } else { text });
             ExitCode::SUCCESS
         }
+        Ok(Output::Failed { json: document, text }) => {
+            println!("{}", if json { document.to_string() } else { text });
+            ExitCode::from(5)
+        }
         Ok(Output::Printed) => ExitCode::SUCCESS,
         Err(failure) => {
             let (code, text) = failure.parts();
@@ -182,6 +194,9 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         clap_complete::generate(shell, &mut Arguments::command(), "ceven", &mut std::io::stdout());
         return Ok(Output::Printed);
     }
+    if let Verb::Init(options) = &arguments.verb {
+        return init::run(options);
+    }
     if let Verb::Audit(audit::Verb::Verify(what)) = &arguments.verb {
         return audit::verify(what, arguments.json);
     }
@@ -195,11 +210,12 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
     }
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars())
         .map_err(|error| Failure::Config(error.to_string()))?;
-    boot::start_logging(&settings)?;
+    let logs = boot::start_logging(&settings)?;
     match arguments.verb {
-        Verb::Serve => boot::run(settings).await.map(|()| Output::Printed).map_err(Failure::from),
+        Verb::Serve => boot::run(settings, logs).await.map(|()| Output::Printed).map_err(Failure::from),
         Verb::Healthcheck => health::check(&settings).await,
         Verb::Openapi => Ok(openapi(&settings)),
+        Verb::Doctor(options) => doctor::run(settings, options).await,
         verb => {
             // Where the server listens that works on the same settings: addresses that a verb names are the server's.
             let listen = settings.server.listen;
@@ -224,8 +240,10 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,
         // Starting has migrated already.
         Verb::Migrate
+        | Verb::Init(_)
         | Verb::Serve
         | Verb::Dev(_)
+        | Verb::Doctor(_)
         | Verb::Healthcheck
         | Verb::Openapi
         | Verb::Completions { .. } => {

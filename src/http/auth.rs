@@ -5,13 +5,14 @@
 //!    another process may have minted it a moment ago.
 //! 3. The organization's state is fresh, so a token revoked anywhere is refused here at its next request.
 //! 4. argon2id runs once a token and process, never for an unknown token, and callers share the run.
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use ceven_actors::{
     domain::{
         id::OrganizationId,
         token::{Token, TokenKind},
     },
+    meter::{Gauge, Histogram, WORK_US},
     organization::{message::OrganizationError, state::Snapshot},
     protocol::secret::{self, Digest},
 };
@@ -26,6 +27,12 @@ pub struct Access {
     owners: DashMap<Digest, OrganizationId>,
     verified: DashMap<Digest, Arc<OnceCell<bool>>>,
     hashing: Semaphore,
+    /// argon2id computations that wait for their turn.
+    pub waiting: Gauge,
+    /// How long they waited, in microseconds.
+    pub wait: Histogram,
+    /// How long they took, in microseconds.
+    pub computation: Histogram,
 }
 
 /// A request's right.
@@ -52,7 +59,14 @@ pub enum Refusal {
 impl Access {
     /// Knows no token yet. `hashing` computations of argon2id run at the same time.
     pub fn new(hashing: usize) -> Self {
-        Self { owners: DashMap::new(), verified: DashMap::new(), hashing: Semaphore::new(hashing.max(1)) }
+        Self {
+            owners: DashMap::new(),
+            verified: DashMap::new(),
+            hashing: Semaphore::new(hashing.max(1)),
+            waiting: Gauge::default(),
+            wait: Histogram::new(WORK_US),
+            computation: Histogram::new(WORK_US),
+        }
     }
 
     /// Whether a password fits its PHC string; nothing when nobody can tell.
@@ -62,8 +76,14 @@ impl Access {
 
     /// Runs an argon2id computation when its turn comes, where it holds nobody up.
     pub async fn hash<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (asked, counted) = (Instant::now(), self.waiting.enter());
         let _turn = self.hashing.acquire().await.ok()?;
-        tokio::task::spawn_blocking(compute).await.ok()
+        drop(counted);
+        self.wait.observe_time(asked.elapsed());
+        let begun = Instant::now();
+        let computed = tokio::task::spawn_blocking(compute).await.ok();
+        self.computation.observe_time(begun.elapsed());
+        computed
     }
 }
 

@@ -3,20 +3,25 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 
+use super::Proxy;
 use crate::net::address::Range;
 
-/// The right-most address that no trusted proxy has: what is left of it may be forged.
-pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[Range]) -> IpAddr {
+const FORWARDED: &str = "x-forwarded-for";
+
+/// The right-most address that no trusted proxy has: what is left of it may be forged. And who stands in between.
+pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[Range]) -> (IpAddr, Proxy) {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     if !is_trusted(peer) {
-        return peer;
+        let proxy = if headers.contains_key(FORWARDED) { Proxy::Ignored } else { Proxy::None };
+        return (peer, proxy);
     }
     let forwarded: Vec<&str> = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .collect();
+    let proxy = if forwarded.is_empty() { Proxy::None } else { Proxy::Believed };
     let mut client = peer;
     for hop in forwarded.into_iter().rev() {
         let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
@@ -25,7 +30,7 @@ pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[Range]) -> IpAddr
             break;
         }
     }
-    client
+    (client, proxy)
 }
 
 #[cfg(test)]
@@ -37,10 +42,12 @@ mod tests {
         let trusted: Vec<Range> = ["10.0.0.0/8", "::1"].iter().map(|text| text.parse().unwrap()).collect();
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", "9.9.9.9, 8.8.8.8, 10.1.1.1".parse().unwrap());
-        let from = |peer: &str| client_ip(peer.parse().unwrap(), &headers, &trusted).to_string();
+        let from = |peer: &str| client_ip(peer.parse().unwrap(), &headers, &trusted).0.to_string();
         assert_eq!(from("10.2.3.4"), "8.8.8.8");
         assert_eq!(from("::1"), "8.8.8.8");
         assert_eq!(from("203.0.113.7"), "203.0.113.7");
+        let proxy = |peer: &str| client_ip(peer.parse().unwrap(), &headers, &trusted).1;
+        assert_eq!((proxy("::1"), proxy("203.0.113.7")), (Proxy::Believed, Proxy::Ignored));
         assert!("10.0.0.0/40".parse::<Range>().is_err() && "x".parse::<Range>().is_err());
     }
 }

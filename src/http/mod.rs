@@ -1,16 +1,22 @@
 //! The route table, one line a URL. Everything after the match is in the room it names.
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Method, StatusCode, header::USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header::USER_AGENT};
+use tracing::Instrument as _;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod body;
 pub mod client_ip;
 pub mod cookie;
-pub mod health;
 pub mod reply;
 pub mod right;
 pub mod scim;
@@ -29,6 +35,17 @@ pub struct Peer(pub SocketAddr);
 pub type BodyStream =
     std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<bytes::Bytes, warp::Error>> + Send + Sync>>;
 
+/// Who passed a request on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// Nobody, as far as can be seen.
+    None,
+    /// A proxy whose word on its client is taken.
+    Believed,
+    /// Somebody who speaks for a client and is not trusted.
+    Ignored,
+}
+
 /// A request taken apart.
 pub struct Incoming {
     /// Method.
@@ -41,18 +58,22 @@ pub struct Incoming {
     pub headers: HeaderMap,
     /// Whose request it is.
     pub client_ip: std::net::IpAddr,
+    /// Whether somebody stands between it and this server.
+    pub proxy: Proxy,
+    /// Id of the request: in the audit log, in every line of the log, and in the answer.
+    pub request_id: String,
     /// Body.
     pub body: BodyStream,
 }
 
 impl Incoming {
-    /// Where it comes from, under an id.
-    pub fn origin(&self, request_id: &str) -> Origin {
+    /// Where it comes from, under its id.
+    pub fn origin(&self) -> Origin {
         let user_agent = self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Origin {
             ip: self.client_ip,
             user_agent: user_agent.unwrap_or_default().to_owned(),
-            request_id: request_id.to_owned(),
+            request_id: self.request_id.clone(),
         }
     }
 }
@@ -70,27 +91,48 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> BoxedFilter<(Response,)> 
         .then(
             move |method, path: warp::path::FullPath, query, headers: HeaderMap, peer: Option<Peer>, body| {
                 let (app, trusted) = (app.clone(), trusted.clone());
-                let body: BodyStream =
-                    Box::pin(futures_util::StreamExt::map(body, |part: Result<_, warp::Error>| {
-                        part.map(into_bytes)
-                    }));
+                let body = body_stream(body);
                 async move {
                     let peer = peer.map_or(std::net::IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
-                    let client_ip = client_ip::client_ip(peer, &headers, &trusted);
+                    let (client_ip, proxy) = client_ip::client_ip(peer, &headers, &trusted);
                     let path = path.as_str().trim_matches('/').to_owned();
-                    answer(&app, Incoming { method, path, query, headers, client_ip, body }).await
+                    let request_id = app.clock.new_id().to_string();
+                    let incoming =
+                        Incoming { method, path, query, headers, client_ip, proxy, request_id, body };
+                    answer(&app, incoming).await
                 }
             },
         )
         .boxed()
 }
 
-fn into_bytes(mut part: impl bytes::Buf) -> bytes::Bytes {
-    part.copy_to_bytes(part.remaining())
+fn body_stream<B: bytes::Buf>(
+    body: impl futures_util::Stream<Item = Result<B, warp::Error>> + Send + Sync + 'static,
+) -> BodyStream {
+    Box::pin(futures_util::StreamExt::map(body, |part| {
+        part.map(|mut part| part.copy_to_bytes(part.remaining()))
+    }))
+}
+
+/// Everything of one request happens in a span that carries its id, and is counted.
+async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
+    let begun = Instant::now();
+    let route = app.metrics.requests.route(&incoming.method, &incoming.path);
+    let pattern = app.metrics.requests.pattern(route);
+    let span = tracing::error_span!("request", request_id = incoming.request_id, route = pattern);
+    let request_id = HeaderValue::from_str(&incoming.request_id);
+    let mut response = within_limits(app, incoming).instrument(span.clone()).await;
+    if let Ok(request_id) = request_id {
+        response.headers_mut().insert("x-request-id", request_id);
+    }
+    let took = begun.elapsed();
+    app.metrics.requests.note(route, response.status(), took);
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), ?took, "answered"));
+    response
 }
 
 /// Dispatches within the time a request has; a panic becomes a 500 and nothing of it leaves the process.
-async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
+async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
     let is_scim = incoming.path.starts_with("api/v1/scim/v2");
     let is_page = ui::is_page(&incoming.path.split('/').collect::<Vec<_>>());
     let limit = Duration::from_millis(app.settings.server.request_timeout_ms);

@@ -27,6 +27,7 @@ use super::{reply::Failure, session::SignedIn};
 use crate::{
     app::App,
     connectors,
+    doctor::{self, Finding},
     event_stream::{self, Credentials, StreamError},
     evidence::export,
     offboardings::{self, Released},
@@ -301,6 +302,15 @@ impl Administering<'_> {
     pub async fn check_connector(&self, connector: &Connector) -> Result<Vec<Step>, Failure> {
         let looked = connectors::check(self.0.app, self.who().organization, connector).await;
         looked.map_err(|error| Failure::Bad(error.to_string()))
+    }
+
+    /// Looks whether everything that the organization needs is there.
+    pub async fn examine(&self) -> Vec<Finding> {
+        let (server, own) = tokio::join!(
+            doctor::instance::look_from_inside(self.0.app),
+            doctor::organization::look(self.0.app, &self.who().snapshot, "")
+        );
+        server.into_iter().chain(own).collect()
     }
 
     /// What offboarding a person would do at each connected tool.

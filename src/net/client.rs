@@ -8,18 +8,25 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ceven_actors::{
     clock::Clock,
-    connector::wire::{Answer, Body, Method, Request, Response, SendError},
+    connector::{
+        KINDS,
+        wire::{Answer, Body, Method, Request, Response, SendError},
+    },
+    meter::{Histogram, Table},
     ports::{BoxFuture, Outbound},
 };
 use futures_util::StreamExt as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::address::Guard;
+
+/// Name of issuers as a service: where they are asked for what they say about themselves, for keys and for tokens.
+pub const ISSUER: &str = "issuer";
 
 /// How long, how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +39,68 @@ pub struct ClientLimits {
     pub answer_bytes: usize,
 }
 
+/// What outgoing requests came to: counted for each kind of tool and for issuers.
+#[derive(Debug)]
+pub struct Sent {
+    services: Vec<&'static str>,
+    /// By service and outcome.
+    pub outcomes: Table,
+    times: Vec<Histogram>,
+}
+
+/// Times of requests to others reach further than those of work at home, in microseconds.
+const REQUEST_US: &[u64] = &[
+    10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
+    30_000_000,
+];
+
+impl Default for Sent {
+    fn default() -> Self {
+        let services: Vec<_> = KINDS.iter().map(|kind| kind.id).chain([ISSUER]).collect();
+        let outcomes = ["2xx", "3xx", "4xx", "429", "5xx", "timeout", "connection", "blocked", "too_large"];
+        Self {
+            outcomes: Table::new(services.iter().copied(), &outcomes),
+            times: services.iter().map(|_| Histogram::new(REQUEST_US)).collect(),
+            services,
+        }
+    }
+}
+
+impl Sent {
+    fn note(&self, service: &str, answer: &Answer, took: Duration) {
+        let outcome = match answer {
+            Ok(Response { status: 429, .. }) => "429",
+            Ok(response) => match response.status / 100 {
+                2 => "2xx",
+                3 => "3xx",
+                4 => "4xx",
+                5 => "5xx",
+                _ => "other",
+            },
+            Err(SendError::Timeout) => "timeout",
+            Err(SendError::Connection) => "connection",
+            Err(SendError::Blocked) => "blocked",
+            Err(SendError::TooLarge) => "too_large",
+        };
+        self.outcomes.add(service, outcome);
+        if let Some(place) = self.services.iter().position(|name| *name == service) {
+            self.times[place].observe_time(took);
+        }
+    }
+
+    /// How long requests to each service took, in microseconds.
+    pub fn times(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
+        self.services.iter().copied().zip(&self.times)
+    }
+}
+
 /// The client of this process.
 pub struct Client {
     http: reqwest::Client,
     guard: Arc<Guard>,
     clock: Arc<dyn Clock>,
     limits: ClientLimits,
+    sent: Arc<Sent>,
 }
 
 /// Leaves out addresses that must not be reached (1).
@@ -58,11 +121,16 @@ impl Resolve for GuardedResolver {
 }
 
 impl Client {
-    /// Makes a client.
+    /// Makes a client that counts what it sends.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(guard: Guard, clock: Arc<dyn Clock>, limits: ClientLimits) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        guard: Guard,
+        clock: Arc<dyn Clock>,
+        limits: ClientLimits,
+        sent: Arc<Sent>,
+    ) -> Result<Self, reqwest::Error> {
         let guard = Arc::new(guard);
         let http = reqwest::Client::builder()
             .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
@@ -72,7 +140,7 @@ impl Client {
             .timeout(limits.total)
             .user_agent(concat!("Ceven/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, guard, clock, limits })
+        Ok(Self { http, guard, clock, limits, sent })
     }
 
     /// Whether a request to this address may be sent at all (1) (2).
@@ -164,12 +232,15 @@ impl Client {
 }
 
 impl Outbound for Client {
-    fn send<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Answer> {
+    fn send<'a>(&'a self, service: &'a str, request: &'a Request) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            match tokio::time::timeout(self.limits.total, self.exchange(request)).await {
+            let begun = Instant::now();
+            let answer = match tokio::time::timeout(self.limits.total, self.exchange(request)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(SendError::Timeout), // (4)
-            }
+            };
+            self.sent.note(service, &answer, begun.elapsed());
+            answer
         })
     }
 }

@@ -18,6 +18,8 @@ use ceven_actors::{
 use dashmap::DashMap;
 use tokio::sync::Mutex;
 
+use super::client::ISSUER;
+
 const SHORTEST_MS: i64 = 60_000;
 const USUAL_MS: i64 = 3_600_000;
 /// (1) (4)
@@ -109,7 +111,7 @@ impl Keys {
     }
 
     async fn fetch(&self, jwks_uri: &str) -> Option<(KeySet, i64)> {
-        let answer = self.outbound.send(&Request::read(Method::Get, jwks_uri)).await;
+        let answer = self.outbound.send(ISSUER, &Request::read(Method::Get, jwks_uri)).await;
         let response = match answer {
             Ok(response) if response.status == 200 => response,
             Ok(response) => {

@@ -332,6 +332,14 @@ pub const OPERATIONS: &[Operation] = &[
     .by(Event)
     .takes_as(&["application/secevent+jwt"], "Text")
     .gives(202, &[], "Taken."),
+    Operation::new(
+        "This API",
+        "GET",
+        "/instance",
+        "getInstance",
+        "Which Ceven answers, and whom it sees asking.",
+    )
+    .gives(200, &[(JSON, "Instance")], "The server, and the client."),
     Operation::new("This API", "GET", "/openapi.json", "getOpenApi", "This document.").gives(
         200,
         &[(JSON, "Anything")],

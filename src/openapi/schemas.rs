@@ -163,6 +163,14 @@ fn people() -> Schemas {
     vec![
         ("Credentials", object([("org", text()), ("email", text()), ("password", text())])),
         ("Me", me),
+        (
+            "Instance",
+            object([
+                ("instance", text()),
+                ("client_ip", text()),
+                ("proxy", json!({ "type": "string", "enum": ["none", "believed", "ignored"] })),
+            ]),
+        ),
         ("Sessions", object([("items", list(session))])),
         ("SignedOut", object([("next", text())])),
         ("User", user),

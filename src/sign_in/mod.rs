@@ -15,6 +15,7 @@ use ceven_actors::{
         session::{Person, Session},
         token::Admin,
     },
+    meter::Table,
     organization::message::{Command, OrganizationError},
     protocol::secret::digest,
 };
@@ -41,10 +42,29 @@ const MAX_PASSWORD_BYTES: usize = 1_024;
 /// Of what a browser calls itself.
 const MAX_USER_AGENT_CHARACTERS: usize = 256;
 
+/// What an attempt may come to; the words of Okta's way are those of its refusals.
+const OUTCOMES: [&str; 13] = [
+    "started",
+    "wrong",
+    "limited",
+    "unavailable",
+    "not_connected",
+    "expired",
+    "failed",
+    "access_denied",
+    "user_deactivated",
+    "okta_email_unverified",
+    "not_linked",
+    "unknown_organization",
+    "choose_organization",
+];
+
 /// What this process remembers of people who sign in.
 pub struct SignIn {
     attempts: Attempts,
     refusals: RefusalCounts,
+    /// What came of attempts, by `password` or `okta`.
+    pub outcomes: Table,
     /// (2) The hash of a password that nobody has.
     nobody: OnceCell<Arc<str>>,
 }
@@ -96,7 +116,12 @@ pub enum SignInRefusal {
 impl SignIn {
     /// Remembers nobody yet.
     pub fn new(limits: AttemptLimits) -> Self {
-        Self { attempts: Attempts::new(limits), refusals: RefusalCounts::default(), nobody: OnceCell::new() }
+        Self {
+            attempts: Attempts::new(limits),
+            refusals: RefusalCounts::default(),
+            outcomes: Table::new(["password", "okta"], &OUTCOMES),
+            nobody: OnceCell::new(),
+        }
     }
 
     /// Forgets attempts that no longer count.
@@ -110,6 +135,18 @@ impl SignIn {
 /// # Errors
 /// [`SignInRefusal`].
 pub async fn sign_in(app: &App, credentials: Credentials, origin: &Origin) -> Result<Started, SignInRefusal> {
+    let result = attempt(app, credentials, origin).await;
+    let outcome = match &result {
+        Ok(_) => "started",
+        Err(SignInRefusal::Wrong) => "wrong",
+        Err(SignInRefusal::Limited { .. }) => "limited",
+        Err(SignInRefusal::Unavailable) => "unavailable",
+    };
+    app.sign_in.outcomes.add("password", outcome);
+    result
+}
+
+async fn attempt(app: &App, credentials: Credentials, origin: &Origin) -> Result<Started, SignInRefusal> {
     let Credentials { org, email, password } = credentials;
     let (org, email) = (org.trim().to_ascii_lowercase(), email.trim().to_owned());
     let well_formed =

@@ -34,7 +34,7 @@ use super::{
     shared_tenant::{self, Resolution},
     sign_out,
 };
-use crate::{app::App, okta::CLIENT_SECRET, store::sign_in::SignInAttempt};
+use crate::{app::App, net::client::ISSUER, okta::CLIENT_SECRET, store::sign_in::SignInAttempt};
 
 /// (1)
 const ATTEMPT_MS: i64 = 600_000;
@@ -64,7 +64,7 @@ impl Refusal {
 
     /// Notes the cause.
     pub fn log(&self, origin: &Origin) {
-        tracing::info!(request_id = origin.request_id, ip = %origin.ip, refusal = ?self, "a sign-in with Okta was refused");
+        tracing::info!(ip = %origin.ip, refusal = ?self, "a sign-in with Okta was refused");
     }
 }
 
@@ -258,7 +258,7 @@ async fn exchange(
             request
         }
     };
-    let answer = app.outbound.send(&request.form(form)).await.map_err(|error| failed(&error))?;
+    let answer = app.outbound.send(ISSUER, &request.form(form)).await.map_err(|error| failed(&error))?;
     if answer.status != 200 {
         return Err(failed(&format!("the token endpoint answered {}", answer.status)));
     }
@@ -307,7 +307,10 @@ pub(super) async fn let_in(app: &App, verified: Verified, origin: &Origin) -> Re
     };
     let executed = app.execute(organization, command, caller).await;
     match executed.map_err(|error| Refusal::new("failed", error))?.answer {
-        Answer::Session(_) => Ok(Started { organization, secret }),
+        Answer::Session(_) => {
+            app.sign_in.outcomes.add("okta", "started");
+            Ok(Started { organization, secret })
+        }
         Answer::SignInRefused(SignInRefused::Deactivated) => {
             Err(Refusal::new("user_deactivated", "deactivated or removed"))
         }

@@ -8,12 +8,16 @@
 //!    the fingerprint read *before* its query is the fingerprint there is.
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use ceven_actors::{
     domain::id::OrganizationId,
+    meter::{Histogram, SIZES, WORK_US},
     ports::{Fingerprint, Heads, Store},
     protocol::secret::Digest,
 };
@@ -35,6 +39,25 @@ pub struct Freshness {
     store: Arc<dyn Store>,
     questions: mpsc::UnboundedSender<Question>,
     known: Arc<RwLock<Known>>,
+    meter: Arc<FreshnessMeter>,
+}
+
+/// What is counted of asking the store.
+#[derive(Debug)]
+pub struct FreshnessMeter {
+    /// How long a query took, in microseconds.
+    pub query: Histogram,
+    /// How many questions shared a query.
+    pub shared: Histogram,
+    /// Questions that needed no query (4).
+    pub unchanged: AtomicU64,
+}
+
+impl Default for FreshnessMeter {
+    fn default() -> Self {
+        let (query, shared) = (Histogram::new(WORK_US), Histogram::new(SIZES));
+        Self { query, shared, unchanged: AtomicU64::new(0) }
+    }
 }
 
 /// (4) What was answered since the store last changed.
@@ -61,11 +84,15 @@ impl Freshness {
     pub fn spawn(store: Arc<dyn Store>, timeout: Duration) -> Self {
         let (questions, mut waiting) = mpsc::unbounded_channel();
         let known = Arc::new(RwLock::new(Known::default()));
-        let freshness = Self { store: store.clone(), questions, known: known.clone() };
+        let meter = Arc::<FreshnessMeter>::default();
+        let freshness = Self { store: store.clone(), questions, known: known.clone(), meter: meter.clone() };
         tokio::spawn(async move {
             let mut asked = Vec::new();
             while waiting.recv_many(&mut asked, usize::MAX).await > 0 {
+                meter.shared.observe(asked.len() as u64);
+                let begun = Instant::now();
                 ask(&*store, &known, timeout, std::mem::take(&mut asked)).await; // (2)
+                meter.query.observe_time(begun.elapsed());
             }
         });
         freshness
@@ -77,11 +104,17 @@ impl Freshness {
     /// [`Stale`]: refuse the request (3).
     pub async fn seq(&self, organization: OrganizationId) -> Result<Option<u64>, Stale> {
         if let Some(seq) = self.unchanged(organization) {
+            self.meter.unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(Some(seq)); // (4)
         }
         let (tell, told) = oneshot::channel();
         self.questions.send(Question::Seq(organization, tell)).map_err(|_| Stale)?;
         told.await.unwrap_or(Err(Stale))
+    }
+
+    /// What was counted so far.
+    pub fn meter(&self) -> &FreshnessMeter {
+        &self.meter
     }
 
     fn unchanged(&self, organization: OrganizationId) -> Option<u64> {
@@ -135,7 +168,7 @@ async fn ask(store: &dyn Store, known: &RwLock<Known>, timeout: Duration, asked:
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use ceven_actors::ports::{BoxFuture, Loaded, OnOutcome, StoreError, Unit};
     use tokio::sync::Semaphore;

@@ -1,5 +1,9 @@
 //! The durable side: SQLite without set-up, or PostgreSQL, through the same code.
-use std::{path::Path, sync::OnceLock, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use ceven_actors::{
     domain::{
@@ -19,6 +23,7 @@ use sea_orm::{
 use serde_json::json;
 
 pub mod audit_log;
+pub mod condition;
 pub mod days;
 pub mod entity;
 pub mod freshness;
@@ -35,7 +40,7 @@ pub mod sign_in;
 pub mod wal_index;
 
 use entity::{admin, audit, group, head, membership, organization, session, token, user};
-use journal::Journal;
+use journal::{Journal, JournalMeter};
 use ledger::SqlLedger;
 use scope::{Scope, in_organization};
 use wal_index::WalIndex;
@@ -77,6 +82,7 @@ pub struct SqlStore {
     journals: Vec<Journal>,
     wal_index: Option<WalIndex>,
     mode: OnceLock<Mode>,
+    meter: Arc<JournalMeter>,
 }
 
 /// Whether a text can be in the database at all: PostgreSQL takes no NUL, and fails when it is asked for one.
@@ -97,15 +103,22 @@ impl SqlStore {
         let writers = if sqlite { 1 } else { limits.writers.max(1) };
         let writer = Database::connect(options(url, writers, limits)).await?;
         let reader = Database::connect(options(url, limits.readers.max(1), limits)).await?;
+        let meter = Arc::<JournalMeter>::default();
         let journal = |_| {
             Journal::spawn(
                 SqlLedger { database: writer.clone(), timeout: limits.timeout * 2 },
                 limits.batch_units,
+                meter.clone(),
             )
         };
         let journals = (0..writers).map(journal).collect();
         let wal_index = if sqlite { wal_index(&reader).await? } else { None };
-        Ok(Self { reader, writer, journals, wal_index, mode: OnceLock::new() })
+        Ok(Self { reader, writer, journals, wal_index, mode: OnceLock::new(), meter })
+    }
+
+    /// What its journals have counted.
+    pub fn meter(&self) -> &JournalMeter {
+        &self.meter
     }
 
     /// Brings the tables up to date.

@@ -51,6 +51,24 @@ impl SqlStore {
         Ok((waiting.into_iter().map(OrganizationId).collect(), scheduled.collect()))
     }
 
+    /// Tools' parts that wait or need attention, by kind of tool, of all organizations: how many of each.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_tasks(&self) -> Result<Vec<(String, String, i64)>, DbErr> {
+        let backend = self.reader.get_database_backend();
+        let data = if backend == DbBackend::Postgres { "data::json" } else { "data" };
+        let query = format!(
+            "SELECT {data} ->> 'kind', state, count(*) FROM deprovision_tasks \
+             WHERE state IN ('waiting', 'needs_attention') GROUP BY 1, 2"
+        );
+        let rows = self.reader.query_all_raw(Statement::from_string(backend, query)).await?;
+        let counts = rows
+            .iter()
+            .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?)));
+        counts.collect()
+    }
+
     /// An offboarding with its tools' parts, finished ones included.
     ///
     /// # Errors

@@ -31,8 +31,8 @@ use crate::{
     },
 };
 use pages::{
-    api, audit, audit_entry, connectors, dashboard, event_stream, handover, login, offboard, offboarding,
-    okta, person, requests, settings, sso, team, tokens,
+    api, audit, audit_entry, connectors, dashboard, doctor, event_stream, handover, login, offboard,
+    offboarding, okta, person, requests, settings, sso, team, tokens,
 };
 
 /// Bytes of a form.
@@ -87,19 +87,19 @@ pub fn is_page(segments: &[&str]) -> bool {
 
 /// Answers a request for a page.
 pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
-    let request_id = app.clock.new_id().to_string();
+    let request_id = incoming.request_id.clone();
     let (method, path) = (incoming.method.clone(), incoming.path.clone());
     let here = here(&incoming);
     let response = match segments {
         ["assets", name] => assets::serve(name, &incoming.query),
         [""] => Ok(see_other("/app")),
-        ["login"] => login::answer(app, incoming, &request_id).await,
-        ["login", step] => handover::answer(app, step, incoming, &request_id).await,
+        ["login"] => login::answer(app, incoming).await,
+        ["login", step] => handover::answer(app, step, incoming).await,
         ["login", ..] => Err(Failure::Nowhere),
-        _ => signed_in(app, segments, incoming, &request_id).await,
+        _ => signed_in(app, segments, incoming).await,
     };
     let mut response = response.unwrap_or_else(|failure| {
-        tracing::info!(%method, path, request_id, ?failure, "a page was refused");
+        tracing::info!(%method, path, ?failure, "a page was refused");
         refused(app.store.mode(), &failure, &here, &request_id)
     });
     let headers = response.headers_mut();
@@ -114,9 +114,6 @@ pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Re
         headers.insert(name, HeaderValue::from_static(value)); // (2)
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store")); // (2)
-    if let Ok(value) = request_id.parse() {
-        headers.insert("x-request-id", value);
-    }
     response
 }
 
@@ -149,14 +146,14 @@ pub fn failed(mode: Mode, status: StatusCode, detail: &str) -> Response {
     page(status, layout::error(mode, status, detail, None))
 }
 
-async fn signed_in(app: &Arc<App>, segments: &[&str], mut incoming: Incoming, request_id: &str) -> Answer {
+async fn signed_in(app: &Arc<App>, segments: &[&str], mut incoming: Incoming) -> Answer {
     let who = session::authenticate(app, &incoming.headers).await.map_err(Failure::NotSignedIn)?;
     let is_form = incoming.method == Method::POST;
     let form = if is_form { read(app, &mut incoming).await? } else { Form::default() };
     if is_form && !who.is_meant(form.get(CSRF_FIELD)) {
         return Err(Failure::Csrf); // (1)
     }
-    let visit = Visit { app, who, ip: incoming.client_ip, request_id: request_id.to_owned() };
+    let visit = Visit { app, who, ip: incoming.client_ip, request_id: incoming.request_id };
     let ask = Ask { visit, query: incoming.query, form };
     // Where GET answers, HEAD does: hyper leaves the body out.
     let method = if incoming.method == Method::HEAD { Method::GET } else { incoming.method };
@@ -211,6 +208,8 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("GET", ["app", "api"]) => api::show(ask),
         ("GET", ["app", "settings"]) => settings::show(ask),
         ("POST", ["app", "settings", "guard"]) => settings::set_guard(ask).await,
+        ("GET", ["app", "settings", "doctor"]) => doctor::show(ask),
+        ("POST", ["app", "settings", "doctor"]) => doctor::run(ask).await,
         ("POST", ["app", "settings", "sessions", id]) => settings::end_session(ask, id).await,
         ("GET" | "POST", _) => Err(Failure::Nowhere),
         _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),

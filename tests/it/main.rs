@@ -9,6 +9,7 @@ mod ledger;
 mod model;
 mod offboarding;
 mod openapi;
+mod ops;
 mod scim;
 mod sso;
 mod supervision;

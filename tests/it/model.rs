@@ -42,7 +42,8 @@ struct Node {
 }
 
 async fn node(truth: &Arc<Mutex<Truth>>, dice: &Arc<Dice>) -> Node {
-    let journal = Journal::spawn(FaultyLedger { truth: truth.clone(), dice: dice.clone() }, 3);
+    let journal =
+        Journal::spawn(FaultyLedger { truth: truth.clone(), dice: dice.clone() }, 3, Arc::default());
     let store = Arc::new(MemoryStore { truth: truth.clone(), dice: dice.clone(), journal });
     let limits = DirectoryLimits { permits: 100, reserved_permits: 10, memory_bytes: 1, sweep_ms: 1 };
     Node {

@@ -27,15 +27,15 @@ enum Say {
 }
 
 /// A receiver of webhooks that says what it is told to say, then 204.
-struct Receiver {
-    url: String,
+pub struct Receiver {
+    pub url: String,
     says: Arc<Mutex<Vec<Say>>>,
     /// Id of the message and its body, with the time it came.
     got: Arc<Mutex<Vec<(String, Value, Instant)>>>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let (says, got) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let state: (Arc<Mutex<Vec<Say>>>, Arc<Mutex<Vec<_>>>) = (says.clone(), got.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,6 +74,16 @@ impl Receiver {
         *self.says.lock().unwrap() = says.iter().rev().copied().collect();
     }
 
+    /// It takes what comes and never answers, for a while.
+    pub fn hang(&self) {
+        self.will_say(&[Say::Hang; 100]);
+    }
+
+    /// It refuses what comes, for a while.
+    pub fn refuse(&self) {
+        self.will_say(&[Say::Status(401); 100]);
+    }
+
     fn got(&self) -> Vec<(String, Value, Instant)> {
         self.got.lock().unwrap().clone()
     }
@@ -86,7 +96,7 @@ impl Receiver {
         }
     }
 
-    fn connect(&self, server: &Server, name: &str) -> String {
+    pub fn connect(&self, server: &Server, name: &str) -> String {
         let file = server.folder.path().join(format!("{name}.json"));
         let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
         std::fs::write(&file, json!({ "url": self.url, "secret": secret }).to_string()).unwrap();
@@ -109,7 +119,7 @@ impl Receiver {
 }
 
 /// The latest offboarding, once it is as wished.
-async fn until(browser: &Browser, user: &str, is_there: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(browser: &Browser, user: &str, is_there: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         let list = browser.get(&format!("/api/v1/offboardings?user={user}")).await.expect(200);
@@ -124,7 +134,7 @@ async fn until(browser: &Browser, user: &str, is_there: impl Fn(&Value) -> bool)
     }
 }
 
-fn is_done(one: &Value) -> bool {
+pub fn is_done(one: &Value) -> bool {
     one["status"] == "done"
 }
 

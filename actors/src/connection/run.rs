@@ -168,7 +168,7 @@ impl Run {
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         }
-        let answer = self.ports.outbound.send(request).await;
+        let answer = self.ports.outbound.send(&self.task.kind, request).await;
         if let (Purpose::Token(name), Ok(response)) = (request.purpose, &answer) {
             self.tokens.keep(name, response);
         }

@@ -25,6 +25,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 
 use super::{
     Organization,
@@ -39,6 +40,7 @@ use crate::{
         caller::{Caller, Stamp},
         id::ConnectorId,
     },
+    meter::Meter,
     ports::{Loaded, Store, StoreError, Unit},
 };
 
@@ -71,6 +73,8 @@ pub struct Start {
     pub reserved: (Arc<Semaphore>, usize),
     /// Set when it takes no more commands.
     pub closing: Arc<AtomicBool>,
+    /// What it counts.
+    pub meter: Arc<Meter>,
 }
 
 /// The actor; its memory is [`Memory`].
@@ -109,6 +113,7 @@ pub struct Memory {
     ports: Option<Arc<Ports>>,
     own: Organization,
     connections: HashMap<ConnectorId, ActorRef<connection::Message>>,
+    meter: Arc<Meter>,
 }
 
 impl Actor for OrganizationActor {
@@ -142,6 +147,7 @@ impl Actor for OrganizationActor {
             reads: Vec::new(),
             published: start.published,
             store: start.store,
+            meter: start.meter,
         })
     }
 
@@ -152,7 +158,8 @@ impl Actor for OrganizationActor {
         memory: &mut Memory,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            Message::Execute { command, caller, stamp, permit, reply } => {
+            Message::Execute { command, caller, stamp, permit, sent, reply } => {
+                memory.meter.mailbox_wait.observe_time(sent.elapsed());
                 let ask = Ask { command, caller, stamp, reply, conflicts: 0, _permit: permit };
                 if memory.catching_up { memory.pending.push_back(ask) } else { memory.stage(&me, ask) }
             }
@@ -323,7 +330,8 @@ impl Memory {
                 let _ = connection.cast(connection::Message::Look);
                 continue;
             }
-            let start = connection::Start { connector, organization: self.own.clone(), ports: ports.clone() };
+            let (organization, counted) = (self.own.clone(), self.meter.connections.enter());
+            let start = connection::Start { connector, organization, ports: ports.clone(), counted };
             match Actor::spawn_linked(None, ConnectionActor, start, me.get_cell()).await {
                 Ok((connection, _)) => drop(self.connections.insert(connector, connection)),
                 Err(error) => tracing::error!(%connector, %error, "a connection could not be started"),
@@ -351,11 +359,12 @@ impl Memory {
         self.catching_up = true;
         let (store, me, run) = (self.store.clone(), me.clone(), self.run);
         let (organization, seq) = (self.committed.profile().id, self.committed.head().seq);
-        tokio::spawn(async move {
+        let read = async move {
             let read = AssertUnwindSafe(store.changes_since(organization, seq)).catch_unwind();
             let loaded = read.await.unwrap_or(Err(StoreError::Unknown));
             let _ = me.cast(Message::CaughtUp { run, loaded });
-        });
+        };
+        tokio::spawn(read.in_current_span());
     }
 
     fn caught_up(&mut self, me: &ActorRef<Message>, loaded: Result<Loaded, StoreError>) {

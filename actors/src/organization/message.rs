@@ -1,5 +1,5 @@
 //! Every sentence an organization understands, and every answer it gives.
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use ractor::RpcReplyPort;
 use tokio::sync::OwnedSemaphorePermit;
@@ -353,6 +353,8 @@ pub enum Message {
         stamp: Stamp,
         /// Its place in the organization's queue, given back when it is answered.
         permit: OwnedSemaphorePermit,
+        /// When it was put into the mailbox.
+        sent: Instant,
         /// To whom.
         reply: Reply<Answered>,
     },

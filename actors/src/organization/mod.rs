@@ -1,7 +1,10 @@
 //! One organization: one actor, one log, one snapshot.
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -107,7 +110,8 @@ impl Organization {
         caller: Caller,
         stamp: Stamp,
     ) -> Result<Answered, OrganizationError> {
-        self.call(|reply| Message::Execute { command, caller, stamp, permit, reply }).await
+        let sent = Instant::now();
+        self.call(|reply| Message::Execute { command, caller, stamp, permit, sent, reply }).await
     }
 
     async fn call<T: Send + Sync + 'static>(
@@ -118,6 +122,12 @@ impl Organization {
             Ok(CallResult::Success(result)) => result,
             _ => Err(OrganizationError::Unavailable),
         }
+    }
+
+    /// Places in use by commands, and those in use of the ones that are kept for commands that end access.
+    pub(crate) fn permits_in_use(&self) -> (usize, usize) {
+        let used = |permits: &Semaphore, count: usize| count.saturating_sub(permits.available_permits());
+        (used(&self.permits, self.permit_count), used(&self.reserved, self.reserved_count))
     }
 
     /// Notes that it was needed at `now_ms`.

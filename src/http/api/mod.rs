@@ -12,6 +12,7 @@ mod auth;
 mod connectors;
 mod events;
 mod evidence;
+pub mod instance;
 mod offboardings;
 mod okta;
 mod sessions;
@@ -42,27 +43,21 @@ type Answer = Result<Response, Failure>;
 /// Bytes of a body of this API.
 const BODY_BYTES: usize = 64 * 1024;
 
-/// A request and its id.
+/// A request.
 struct Call<'a> {
     app: &'a Arc<App>,
     incoming: Incoming,
-    request_id: String,
 }
 
 pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
-    let request_id = app.clock.new_id().to_string();
     let (method, path) = (incoming.method.clone(), incoming.path.clone());
-    let call = Call { app, incoming, request_id: request_id.clone() };
-    let mut response = route(call, segments).await.unwrap_or_else(|failure| {
-        tracing::info!(%method, path, request_id, ?failure, "a request was refused");
+    let mut response = route(Call { app, incoming }, segments).await.unwrap_or_else(|failure| {
+        tracing::info!(%method, path, ?failure, "a request was refused");
         reply::failure(&failure)
     });
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(value) = request_id.parse() {
-        headers.insert("x-request-id", value);
-    }
     response
 }
 
@@ -75,6 +70,7 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("GET", ["openapi.json"]) => Ok(reply::json(StatusCode::OK, &openapi::of_node(call.app))),
         ("POST", ["auth", "login"]) => auth::login(call).await,
         ("POST", ["auth", "logout"]) => auth::logout(call).await,
+        ("GET", ["instance"]) => Ok(instance::get(&call)),
         ("GET", ["me"]) => auth::me(&call).await,
         ("GET", ["sessions"]) => sessions::list(&call).await,
         ("DELETE", ["sessions", id]) => sessions::end(&call, id).await,
@@ -135,11 +131,16 @@ impl<'a> Call<'a> {
         if !self.incoming.method.is_safe() && !who.is_meant(csrf) {
             return Err(Failure::Csrf);
         }
-        Ok(Visit { app: self.app, who, ip: self.incoming.client_ip, request_id: self.request_id.clone() })
+        Ok(Visit {
+            app: self.app,
+            who,
+            ip: self.incoming.client_ip,
+            request_id: self.incoming.request_id.clone(),
+        })
     }
 
     fn origin(&self) -> Origin {
-        self.incoming.origin(&self.request_id)
+        self.incoming.origin()
     }
 
     /// The body as an object; no body is an empty one.

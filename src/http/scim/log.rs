@@ -74,6 +74,7 @@ pub struct Answered {
 pub struct RequestLog {
     queue: mpsc::Sender<Answered>,
     dropped: Arc<AtomicU64>,
+    all_dropped: AtomicU64,
     writer: JoinHandle<()>,
 }
 
@@ -83,14 +84,20 @@ impl RequestLog {
         let (queue, waiting) = mpsc::channel(limits.queue.max(1));
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = tokio::spawn(write(store, clock, limits, waiting, dropped.clone()));
-        Self { queue, dropped, writer }
+        Self { queue, dropped, all_dropped: AtomicU64::new(0), writer }
     }
 
     /// Notes a request, unless too many wait (1).
     pub fn note(&self, answered: Answered) {
         if self.queue.try_send(answered).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.all_dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Requests that were not logged since the process began (1).
+    pub fn dropped(&self) -> u64 {
+        self.all_dropped.load(Ordering::Relaxed)
     }
 
     /// Writes what waits, and ends.

@@ -41,7 +41,6 @@ struct Request<'a> {
     app: &'a Arc<App>,
     right: Authenticated,
     incoming: Incoming,
-    request_id: &'a str,
     /// What of the body was ignored.
     ignored: &'a OnceLock<String>,
 }
@@ -52,15 +51,13 @@ pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming
     let user_agent = incoming.headers.get(http::header::USER_AGENT);
     let user_agent: String = user_agent
         .map_or(String::new(), |text| String::from_utf8_lossy(text.as_bytes()).chars().take(200).collect());
-    let request_id = app.clock.new_id().to_string();
+    let request_id = incoming.request_id.clone();
     let ignored = OnceLock::new();
     let mut right = None;
     let answer = match authenticate(app, &incoming.headers, TokenKind::Scim).await {
         Ok(authenticated) => {
             right = Some((authenticated.organization, Some(authenticated.token.id)));
-            let request =
-                Request { app, right: authenticated, incoming, request_id: &request_id, ignored: &ignored };
-            route(request, &method, segments).await
+            route(Request { app, right: authenticated, incoming, ignored: &ignored }, &method, segments).await
         }
         Err(refusal) => Err(refusal.into()),
     };
@@ -171,7 +168,7 @@ impl Request<'_> {
             actor: Actor { kind: "scim_token", id: token.id.to_string(), label: token.label.to_string() },
             authority: Authority::Token(token.id),
             ip: Some(self.incoming.client_ip),
-            request_id: self.request_id.to_owned(),
+            request_id: self.incoming.request_id.clone(),
         };
         Ok(self.app.execute(self.right.organization, command, caller).await?)
     }

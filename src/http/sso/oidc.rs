@@ -128,7 +128,7 @@ pub(super) async fn callback(app: &Arc<App>, incoming: Incoming) -> Response {
         error: text("error"),
         browser: cookie(app).read(&incoming.headers).unwrap_or_default(),
     };
-    let origin = incoming.origin(&app.clock.new_id().to_string());
+    let origin = incoming.origin();
     match arrive(app, &arrival, &origin).await {
         Ok(Landing::Onward(departure)) => onward(app, &departure),
         // The cookie is needed once more.
@@ -166,7 +166,7 @@ pub(super) async fn handover(app: &Arc<App>, incoming: Incoming) -> Response {
     let mut response = match prove(app, &code, &browser).await {
         Ok(url) => redirect(&url),
         Err(refusal) => {
-            refusal.log(&incoming.origin(&app.clock.new_id().to_string()));
+            refusal.log(&incoming.origin());
             refused(app, &refusal)
         }
     };
@@ -176,6 +176,7 @@ pub(super) async fn handover(app: &Arc<App>, incoming: Incoming) -> Response {
 
 /// (3)
 fn refused(app: &App, refusal: &Refusal) -> Response {
+    app.sign_in.outcomes.add("okta", refusal.code);
     redirect(&format!("{}{}", app.console_url, refusal.path()))
 }
 

@@ -50,9 +50,10 @@ const AWAY: Refusal = Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "Try agai
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let (begun, ip, now_ms) = (std::time::Instant::now(), incoming.client_ip, app.clock.now_ms());
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, now_ms) {
+        app.metrics.okta.add("security_event", "limited");
         return reply::failure(&reply::Failure::Limited { wait_ms });
     }
-    let request_id = app.clock.new_id().to_string();
+    let request_id = incoming.request_id.clone();
     let mut heard = Vec::new();
     let taken = take(app, incoming, &request_id, &mut heard).await;
     let status = match &taken {
@@ -60,6 +61,7 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
         Err(Refusal::Set(_)) => StatusCode::BAD_REQUEST,
         Err(Refusal::Status(status, _)) => *status,
     };
+    app.metrics.okta.add("security_event", verdict(&taken));
     for Heard { organization, event, reason } in heard {
         let refusal = match &taken {
             Err(Refusal::Set(error)) => Some(error.to_string()),
@@ -82,6 +84,16 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
         });
     }
     respond(app, taken, ip, now_ms)
+}
+
+/// As it is counted.
+const fn verdict(taken: &Result<(), Refusal>) -> &'static str {
+    match taken {
+        Ok(()) => "accepted",
+        Err(Refusal::Set(_)) => "refused",
+        Err(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, _)) => "unavailable",
+        Err(Refusal::Status(..)) => "unreadable",
+    }
 }
 
 fn respond(app: &App, taken: Result<(), Refusal>, ip: IpAddr, now_ms: i64) -> Response {

@@ -45,13 +45,30 @@ pub(super) const SKEW_SECS: i64 = 300;
 /// What a request comes to, for the answer and for the log.
 struct Outcome {
     status: StatusCode,
+    /// As it is counted.
+    verdict: &'static str,
     /// For the log only.
     reason: String,
 }
 
 impl Outcome {
     fn new(status: StatusCode, reason: impl ToString) -> Self {
-        Self { status, reason: reason.to_string() }
+        let verdict = match status.as_u16() {
+            204 => "accepted",
+            400 => "malformed",
+            401 => "refused",
+            403 => "switched_off",
+            404 => "unknown_subject",
+            422 => "ambiguous",
+            429 => "busy",
+            503 => "unavailable",
+            _ => "unreadable",
+        };
+        Self { status, verdict, reason: reason.to_string() }
+    }
+
+    fn replayed() -> Self {
+        Self { verdict: "replayed", ..Self::refused("replay") }
     }
 
     fn refused(reason: impl ToString) -> Self {
@@ -74,14 +91,16 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let (begun, at_ms) = (std::time::Instant::now(), app.clock.now_ms());
     let ip = incoming.client_ip;
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, at_ms) {
+        app.metrics.okta.add("universal_logout", "limited");
         return reply::failure(&reply::Failure::Limited { wait_ms }); // (4)
     }
-    let request_id = app.clock.new_id().to_string();
+    let request_id = incoming.request_id.clone();
     let mut organization = None;
-    let outcome = obey(app, incoming, &request_id, &mut organization).await.unwrap_or_else(|outcome| outcome);
+    let outcome = obey(app, incoming, &mut organization).await.unwrap_or_else(|outcome| outcome);
+    app.metrics.okta.add("universal_logout", outcome.verdict);
     if outcome.status == StatusCode::UNAUTHORIZED {
         app.bad_tokens.count_address(ip, at_ms); // (4)
-        tracing::info!(%ip, request_id, reason = outcome.reason, "a logout token was refused");
+        tracing::info!(%ip, reason = outcome.reason, "a logout token was refused");
     }
     if let Some(organization) = organization {
         let answered = Answered {
@@ -129,7 +148,6 @@ fn respond(status: StatusCode) -> Response {
 async fn obey(
     app: &Arc<App>,
     incoming: Incoming,
-    request_id: &str,
     organization: &mut Option<OrganizationId>,
 ) -> Result<Outcome, Outcome> {
     let signed = authenticate(app, &incoming.headers, organization).await?; // (1)
@@ -141,19 +159,19 @@ async fn obey(
         },
         authority: Authority::Okta(signed.okta.fingerprint()),
         ip: Some(incoming.client_ip),
-        request_id: request_id.to_owned(),
+        request_id: incoming.request_id.clone(),
     };
     let subject = subject(app, incoming).await?;
     let reason = subject.as_ref().err().copied();
     let used = signed.used;
     if !app.revocations.claim(used).await {
-        return Err(Outcome::refused("replay")); // (6)
+        return Err(Outcome::replayed()); // (6)
     }
     let command = Command::LogOut { subject: subject.ok(), used };
     let executed = app.execute(signed.organization, command, caller).await;
     match executed {
         Ok(executed) => Ok(judged(executed.answer, reason)),
-        Err(OrganizationError::Replayed) => Err(Outcome::refused("replay")),
+        Err(OrganizationError::Replayed) => Err(Outcome::replayed()),
         Err(error) => {
             app.revocations.release(used); // (6)
             Err(match error {
@@ -177,7 +195,11 @@ fn judged(answer: Answer, reason: Option<&'static str>) -> Outcome {
         }
         Verdict::SwitchedOff => (403, "Universal Logout is switched off"),
     };
-    Outcome::new(StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT), text)
+    let outcome = Outcome::new(StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT), text);
+    match verdict {
+        Verdict::Already | Verdict::Nothing => Outcome { verdict: "already", ..outcome },
+        _ => outcome,
+    }
 }
 
 async fn authenticate(

@@ -20,19 +20,14 @@ use crate::{
 /// As long as a question may be looked at.
 const COOKIE_SECS: i64 = 600;
 
-pub(in crate::ui) async fn answer(
-    app: &Arc<App>,
-    step: &str,
-    incoming: Incoming,
-    request_id: &str,
-) -> Answer {
+pub(in crate::ui) async fn answer(app: &Arc<App>, step: &str, incoming: Incoming) -> Answer {
     // A code is used up: whoever only looks must not do that.
     if incoming.method != Method::GET {
         return Err(Failure::MethodNotAllowed("GET"));
     }
     let code = parameter(&incoming.query, "code").unwrap_or_default();
     let browser = console_cookie(app).read(&incoming.headers).unwrap_or_default();
-    let origin = incoming.origin(request_id);
+    let origin = incoming.origin();
     let answered = match step {
         "bind" => bind(app, &code).await.map(|departure| {
             let mut response = see_other(&departure.url);
@@ -65,6 +60,7 @@ fn enter(app: &App, opened: Opened) -> Response {
 
 fn refused(app: &App, refusal: &Refusal, origin: &Origin) -> Response {
     refusal.log(origin);
+    app.sign_in.outcomes.add("okta", refusal.code);
     let mut response = see_other(&refusal.path());
     console_cookie(app).clear(&mut response);
     response

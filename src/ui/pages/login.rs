@@ -92,7 +92,7 @@ fn reason(query: &str) -> Option<(&'static str, &'static str, bool)> {
     }
 }
 
-pub(in crate::ui) async fn answer(app: &Arc<App>, mut incoming: Incoming, request_id: &str) -> Answer {
+pub(in crate::ui) async fn answer(app: &Arc<App>, mut incoming: Incoming) -> Answer {
     match incoming.method {
         Method::GET | Method::HEAD => show(app, &incoming).await,
         Method::POST => {
@@ -100,7 +100,7 @@ pub(in crate::ui) async fn answer(app: &Arc<App>, mut incoming: Incoming, reques
                 return Err(Failure::Csrf);
             }
             let form = read(app, &mut incoming).await?;
-            submit(app, &incoming, form, request_id).await
+            submit(app, &incoming, form).await
         }
         _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),
     }
@@ -134,8 +134,8 @@ async fn show(app: &Arc<App>, incoming: &Incoming) -> Answer {
     Ok(response)
 }
 
-async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form, request_id: &str) -> Answer {
-    let origin = incoming.origin(request_id);
+async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form) -> Answer {
+    let origin = incoming.origin();
     let (org, email, next) = (fields.get("org"), fields.get("email"), fields.get("next"));
     let credentials =
         Credentials { org: org.into(), email: email.into(), password: fields.get("password").into() };
@@ -151,7 +151,7 @@ async fn submit(app: &Arc<App>, incoming: &Incoming, fields: Form, request_id: &
             Err(Failure::NotSignedIn(NotSignedIn::Unavailable))
         }
         Err(failure) => {
-            tracing::info!(request_id, ?failure, "a sign-in was refused");
+            tracing::info!(?failure, "a sign-in was refused");
             Ok(refused(app.store.mode(), &failure, org, email, next))
         }
     }

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod audit_entry;
 pub(super) mod connectors;
 pub(super) mod dashboard;
+pub(super) mod doctor;
 pub(super) mod event_stream;
 pub(super) mod handover;
 pub(super) mod login;

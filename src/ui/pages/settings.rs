@@ -60,7 +60,10 @@ fn settings_page(ask: &Ask<'_>, error: Option<&str>) -> Markup {
             (sessions(ask, who.snapshot.sessions_of(who.session.person), Some("/app/settings/sessions")))
         }
     };
-    framed(ask, Place::Settings, "Settings", html! {}, main)
+    let aside = html! {
+        @if who.role == Role::Admin { a.button href="/app/settings/doctor" { "Check-up" } }
+    };
+    framed(ask, Place::Settings, "Settings", aside, main)
 }
 
 fn guard_form(ask: &Ask<'_>, error: Option<&str>) -> Markup {

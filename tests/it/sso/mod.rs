@@ -12,5 +12,5 @@ mod shared_tenant;
 mod sign_in_attacks;
 mod sign_out;
 mod stream;
-mod tenant;
+pub mod tenant;
 mod visitor;

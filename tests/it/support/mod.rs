@@ -53,14 +53,14 @@ pub struct Server {
     pub folder: TempDir,
     pub database_url: String,
     pub port: u16,
-    admin_port: u16,
+    pub admin_port: u16,
     child: Option<Child>,
     settings: Vec<(String, String)>,
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections: one of these could
 /// take it before the server does.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = std::process::id().wrapping_mul(97) + NEXT.fetch_add(1, Ordering::Relaxed);
@@ -121,16 +121,25 @@ impl Server {
     /// Starts again with other settings.
     pub async fn restart_with(&mut self, settings: &[(&str, &str)]) {
         self.kill();
-        self.settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        self.set(settings);
         self.boot().await;
+    }
+
+    /// Other settings from the next process on.
+    pub fn set(&mut self, settings: &[(&str, &str)]) {
+        self.settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     }
 
     /// Starts, or starts again on the same data.
     pub async fn boot(&mut self) {
-        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
-        let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        self.child = Some(child);
+        self.child = Some(self.spawn());
         self.until_ready().await;
+    }
+
+    /// Starts a process, and does not wait for it.
+    pub fn spawn(&self) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
+        self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
     pub async fn until_ready(&self) {
@@ -227,8 +236,13 @@ impl Server {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
     /// How many rows of a table fit.

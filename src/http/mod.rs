@@ -22,6 +22,7 @@ pub mod right;
 pub mod scim;
 pub mod server;
 pub mod session;
+pub mod sign_out;
 pub mod sso;
 pub mod stream;
 

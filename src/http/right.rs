@@ -34,7 +34,6 @@ use crate::{
     okta::{self, OktaError, OktaForm},
     people::{self, PeopleFilter, PeoplePage},
     setup::{self, Setup},
-    sign_in::{okta::Departure, sign_out},
     store::scim_log::{ScimRequest, TokenUse},
     tokens,
 };
@@ -86,17 +85,6 @@ impl Visit<'_> {
     /// 404 for a session that is not there, or not one's own.
     pub async fn end_session(&self, id: SessionId, ending: Ending) -> Result<(), Failure> {
         self.execute(Command::EndSession { id, ending }).await.map(drop)
-    }
-
-    /// Signs out: where the browser goes to end the session at Okta as well, when it began there.
-    ///
-    /// # Errors
-    /// 503 when the session cannot be ended.
-    pub async fn sign_out(&self) -> Result<Option<Departure>, Failure> {
-        let SignedIn { session, snapshot, .. } = &self.who;
-        let onward = sign_out::at_okta(self.app, snapshot, session);
-        self.end_session(session.id, Ending::SignedOut { at_okta: onward.is_some() }).await?;
-        Ok(onward)
     }
 
     async fn execute(&self, command: Command) -> Result<Answered, Failure> {

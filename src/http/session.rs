@@ -25,19 +25,11 @@ use http::{
     header::{HOST, ORIGIN},
 };
 
-use warp::reply::Response;
-
 use super::cookie::Cookie;
-use crate::{
-    app::App,
-    people::Card,
-    sign_in::{Started, okta::Departure},
-};
+use crate::{app::App, people::Card, sign_in::Started};
 
 /// Header that unsafe requests carry.
 pub const CSRF_HEADER: &str = "x-ceven-csrf";
-/// How long a browser may take to sign out at Okta and come back.
-const SIGN_OUT_SECS: i64 = 600;
 /// Field that forms carry instead.
 pub const CSRF_FIELD: &str = "csrf";
 
@@ -143,7 +135,7 @@ pub fn cookie_at(console_url: &str) -> Cookie {
 }
 
 /// (5)
-fn cookie(app: &App) -> Cookie {
+pub(super) fn cookie(app: &App) -> Cookie {
     cookie_at(&app.console_url)
 }
 
@@ -159,19 +151,6 @@ fn read(app: &App, headers: &HeaderMap) -> Option<(Option<OrganizationId>, Optio
 pub fn set_cookie(app: &App, started: &Started) -> Option<HeaderValue> {
     let value = format!("{}.{}", started.organization.0.simple(), started.secret);
     cookie(app).header(&value, app.settings.session.absolute_ms / 1_000)
-}
-
-/// The cookie of a browser that was sent to Okta to sign out there.
-pub fn sign_out_cookie(app: &App) -> Cookie {
-    Cookie::at(&app.console_url, "ceven_sign_out")
-}
-
-/// Takes away the cookie of a session that has ended, and remembers that the browser was sent onward.
-pub fn forget(app: &App, response: &mut Response, onward: Option<&Departure>) {
-    cookie(app).clear(response);
-    if let Some(onward) = onward {
-        sign_out_cookie(app).set(response, &onward.browser, SIGN_OUT_SECS);
-    }
 }
 
 /// Whether a sign-in comes from our own page, or from no page at all: a page of someone else could sign its

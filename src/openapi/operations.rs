@@ -306,14 +306,9 @@ pub const OPERATIONS: &[Operation] = &[
     okta("GET", "/sso/okta/oidc/callback", "finishSignIn", "Where Okta sends the browser back to.")
         .query(CALLBACK)
         .gives(302, &[], "To the console with a session's cookie, or to the login page with the reason."),
-    okta(
-        "GET",
-        "/sso/okta/oidc/handover",
-        "handSignInOver",
-        "Where a console on a host of its own sends the browser.",
-    )
-    .query(&[parameter("code", "Text", "For one use by the browser that has signed in.")])
-    .gives(302, &[], "To the console, with the next code or the reason."),
+    okta("GET", "/sso/okta/oidc/handover", "handSignInOver", "From the API's host to the console's.")
+        .query(&[parameter("code", "Text", "For one use by the browser that has signed in.")])
+        .gives(302, &[], "To the console, with the next code or the reason."),
     okta(
         "POST",
         "/sso/okta/universal-logout",

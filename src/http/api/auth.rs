@@ -8,6 +8,7 @@ use crate::{
     http::{
         reply::{self, Failure},
         session::{self, SignedIn},
+        sign_out,
     },
     sign_in::{Credentials, SignInRefusal, sign_in},
     ui::SIGNED_OUT,
@@ -50,7 +51,7 @@ pub(super) async fn logout(call: Call<'_>) -> Answer {
     let here = || format!("{}{}", call.app.console_url, SIGNED_OUT);
     let next = onward.as_ref().map_or_else(here, |onward| onward.url.clone());
     let mut response = reply::json(StatusCode::OK, &json!({ "next": next }));
-    session::forget(call.app, &mut response, onward.as_ref());
+    sign_out::forget(call.app, &mut response, onward.as_ref());
     Ok(response)
 }
 

@@ -17,6 +17,7 @@ use crate::{
         api::parameter,
         reply::Failure,
         session::{self, NotSignedIn},
+        sign_out,
     },
     sign_in::{Credentials, okta::start_url, sign_in},
     ui::{Answer, Ask, Form, SIGNED_OUT, layout, page, read, see_other},
@@ -114,7 +115,7 @@ async fn show(app: &Arc<App>, incoming: &Incoming) -> Answer {
     if let Some(who) = parameter(&incoming.query, "okta") {
         return Ok(page(StatusCode::OK, to_okta(app, &who, &next)));
     }
-    let sent = session::sign_out_cookie(app);
+    let sent = sign_out::cookie(app);
     let has_returned = sent.read(&incoming.headers).is_some_and(|state| {
         parameter(&incoming.query, "state").is_some_and(|back| digest(&back) == digest(&state))
     });
@@ -244,7 +245,7 @@ pub(in crate::ui) async fn sign_out(ask: &Ask<'_>) -> Answer {
             page(StatusCode::OK, layout::onward("Signing out", &onward.url, words))
         }
     };
-    session::forget(ask.visit.app, &mut response, onward.as_ref());
+    sign_out::forget(ask.visit.app, &mut response, onward.as_ref());
     Ok(response)
 }
 

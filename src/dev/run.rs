@@ -39,6 +39,7 @@ use crate::{
     },
     offboardings,
     okta::{OktaForm, connect},
+    store::SqlStore,
     tokens,
 };
 
@@ -133,6 +134,8 @@ impl Dev {
         };
         tokio::spawn(serve(listener, http::routes(app.clone(), Arc::from([])), limits, stop.clone()));
         tokio::spawn(offboardings::tick(app.clone(), stop.clone()));
+        let (notes, stopped) = (app.clone(), stop.clone());
+        tokio::spawn(async move { notes.keep_notes(stopped).await });
         let console_ms = clock.now_ms() - begun_ms;
         let (organization, url) = (organization(&app).await?, format!("http://{bound}"));
         let after = |number: u16| (listen.port() != 0).then(|| listen.port().saturating_add(number));
@@ -271,12 +274,24 @@ async fn node(file: &std::path::Path, clock: Arc<dyn Clock>, bound: SocketAddr) 
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
     let settings = Settings::load(None, variables).map_err(|error| because("the settings")(&error))?;
+    if file.exists() {
+        refuse_live(&settings).await?;
+    }
     App::start(settings, clock, bound, Role::Server(Mode::Dev)).await.map_err(|error| match error {
         StartError::Database(error @ crate::store::DatabaseError::OtherMode(_)) => {
             RunError::Real(error.to_string())
         }
         error => because("the node")(&error),
     })
+}
+
+/// A live database is not even migrated (1).
+async fn refuse_live(settings: &Settings) -> Result<(), RunError> {
+    let store = SqlStore::connect(&settings.database.url, &settings.store_limits()).await;
+    let store = store.map_err(|error| because("the data")(&error))?;
+    let refused = store.refuse_other(Mode::Dev).await;
+    store.close().await;
+    refused.map_err(|error| RunError::Real(error.to_string()))
 }
 
 /// The organization of an earlier run, or a new one.

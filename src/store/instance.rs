@@ -63,6 +63,20 @@ impl SqlStore {
         Ok(mode)
     }
 
+    /// Refuses a database that says it is of another kind, before anything of it is touched. One without a word passes.
+    ///
+    /// # Errors
+    /// [`DatabaseError::OtherMode`].
+    pub async fn refuse_other(&self, wanted: Mode) -> Result<(), DatabaseError> {
+        // A database without the table has no word either.
+        let known = instance::Entity::find_by_id(MODE).one(&self.writer).await.ok().flatten();
+        match known.filter(|row| row.value != wanted.name()) {
+            Some(_) if wanted == Mode::Dev => Err(DatabaseError::OtherMode(Mode::Live.name())),
+            Some(_) => Err(DatabaseError::OtherMode(Mode::Dev.name())),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the people of this database are real, as [`SqlStore::stamp`] has found.
     pub fn mode(&self) -> Mode {
         self.mode.get().copied().unwrap_or_default()

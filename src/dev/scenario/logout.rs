@@ -13,7 +13,7 @@ use crate::{
         company::{COLLEAGUE, LEAVER},
         okta::Okta,
     },
-    http::sso::UNIVERSAL_LOGOUT,
+    http::sso::{SECURITY_EVENTS, UNIVERSAL_LOGOUT},
 };
 
 const TOKEN_TYPE: &str = "global-token-revocation+jwt";
@@ -51,6 +51,16 @@ pub(super) async fn universal_logout(stage: &Stage<'_>, story: &mut Story) -> To
     story.equal("what Ceven told Okta came back as a logout, and ended there", refused, Vec::new());
     story.equal("there is one offboarding still", stage.offboardings(&admin, &dana).await?.len(), 1);
     story.equal("Lou noticed nothing", lou.get("/api/v1/me").await?.status, 200);
+
+    story.chapter("Okta sends a security event: Lou's sessions were revoked");
+    stage.tenant("session_revoked", json!({ "email": COLLEAGUE })).await?;
+    let taken = async || Ok(Some(stage.sent(SECURITY_EVENTS).await?).filter(|sent| !sent.is_empty()));
+    story.equal("Ceven takes it with 202", stage.until("Ceven has answered", taken).await?, vec![202]);
+    story.equal("Lou's session has ended", lou.get("/api/v1/me").await?.status, 401);
+    let known = stage.person(&admin, COLLEAGUE).await?;
+    story.equal("but Lou stays", known["active"].as_bool(), Some(true));
+    let again = stage.sign_in(COLLEAGUE).await?;
+    story.equal("and signs in anew", again.get("/api/v1/me").await?.status, 200);
     let entries = stage.audit(&admin, story).await?;
     let accepted = |entry: &&Value| entry["action"] == "universal_logout.accept";
     story.fact("the token is in it", entries.iter().any(|entry| accepted(&entry)));

@@ -28,6 +28,29 @@ pub async fn tenant() -> Tenant {
     Tenant { sim, app, client }
 }
 
+#[tokio::test]
+async fn a_sign_in_link_works_once_and_not_for_long() {
+    let tenant = tenant().await;
+    let invite = |life_ms| {
+        tenant.sim.with(|okta| okta.invite("dana@acme.test", "http://127.0.0.1:8600/start", life_ms)).unwrap()
+    };
+    assert_eq!(tenant.client.get(&invite(0)).await.status, 410, "it is too old");
+    let link = invite(60_000);
+    let opened = tenant.client.get(&link).await;
+    assert_eq!((opened.status, opened.header("location")), (302, "http://127.0.0.1:8600/start"));
+    assert_eq!(tenant.client.get(&link).await.status, 410, "it was used");
+    let cookie = opened.header("set-cookie").split(';').next().unwrap().to_owned();
+    let code = link.rsplit_once('/').unwrap().1;
+    let with = async |cookie: &str| {
+        let path = tenant.authorize(&[]);
+        tenant.client.send_with("GET", &path, Body::None, &[("cookie", cookie)]).await.status
+    };
+    assert_eq!(with(&format!("sim_okta={code}")).await, 200, "the link is no cookie: who signs in?");
+    assert_eq!(with(&cookie).await, 302, "nobody is asked");
+    assert_eq!(with(&cookie).await, 200, "only once");
+    assert!(tenant.sim.with(|okta| okta.invite("nobody@acme.test", "x", 1)).is_none());
+}
+
 impl Tenant {
     fn authorize(&self, changes: &[(&str, &str)]) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));

@@ -41,6 +41,7 @@ async fn a_live_database_is_refused() {
     let output = ceven(&["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()], &[]);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("live"), "{output:?}");
+    assert!(!server.folder.path().join("ceven.db.key").exists(), "nothing is put beside it");
     server.boot().await;
     assert_eq!(server.audit("acme").last().unwrap()["mode"], "live");
 }

@@ -68,6 +68,9 @@ pub struct App {
     pub outbound: Arc<Client>,
     /// Issuers' keys.
     pub keys: Keys,
+    /// When the database came back from a backup, in milliseconds since 1970; 0 when it never has. What was used up
+    /// between the backup and then is not known.
+    pub restored_ms: i64,
     /// Tokens of Okta that are being obeyed.
     pub revocations: Revocations,
     /// Who sends tokens that are no good.
@@ -149,6 +152,7 @@ impl App {
             Role::CommandLine => None,
         };
         store.stamp(mode).await?;
+        let restored_ms = store.restored_ms().await.map_err(DatabaseError::from)?.unwrap_or_default();
         let signing = signing_key(&store, &secrets, &*clock).await?;
         let ports = matches!(role, Role::Server(_)).then(|| {
             Arc::new(Ports {
@@ -175,6 +179,7 @@ impl App {
             revocations: Revocations::start(settings.revocation.claims).await?,
             bad_tokens: Attempts::new(settings.bad_token_limits()),
             signing,
+            restored_ms,
             secrets,
             toolbox,
             tool_outbound,

@@ -1,5 +1,10 @@
 //! Settings: the defaults compiled in, a file over them, the environment over both.
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ceven_actors::{
     clock::Clock,
@@ -204,21 +209,25 @@ impl Settings {
         ranges.map(Guard::new).map_err(|error| ConfigError(format!("security.outbound_allow: {error}")))
     }
 
+    /// The file beside an SQLite database in which its master key is kept; nothing when the key is given.
+    pub fn key_file(&self) -> Option<PathBuf> {
+        let url =
+            self.database.url.strip_prefix("sqlite:").filter(|_| self.security.master_key.is_empty())?;
+        let file = url.trim_start_matches("//").split('?').next().unwrap_or_default();
+        Some(PathBuf::from(format!("{file}.key")))
+    }
+
     /// The keys of stored secrets, the one for new ones first.
     ///
     /// # Errors
     /// [`ConfigError`] when there is none and none can be made.
     pub fn secret_box(&self, clock: &dyn Clock) -> Result<SecretBox, ConfigError> {
-        let first = match (self.security.master_key.as_str(), self.database.url.strip_prefix("sqlite:")) {
+        let first = match (self.security.master_key.as_str(), self.key_file()) {
             ("", None) => {
                 return Err(ConfigError("security.master_key must be given with PostgreSQL".to_owned()));
             }
-            ("", Some(url)) => {
-                let file = url.trim_start_matches("//").split('?').next().unwrap_or_default();
-                let path = format!("{file}.key");
-                secretbox::key_in_file(clock, Path::new(&path))
-                    .map_err(|error| ConfigError(format!("{path}: {error}")))?
-            }
+            ("", Some(path)) => secretbox::key_in_file(clock, &path)
+                .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?,
             (key, _) => key.to_owned(),
         };
         let old = self.security.old_master_keys.iter().map(String::as_str);

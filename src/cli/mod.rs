@@ -7,6 +7,7 @@ use serde_json::Value;
 
 mod admin;
 mod audit;
+mod backup;
 mod connector;
 mod dev;
 mod doctor;
@@ -75,6 +76,10 @@ enum Verb {
     /// What was asked over SCIM.
     #[command(subcommand)]
     ScimLog(scim_log::Verb),
+    /// Copy an SQLite database into a file, while servers go on.
+    Backup(backup::Arguments),
+    /// Say that the database has come back from a backup; before any server starts on it.
+    Restored,
     /// Look whether everything that Ceven needs is there, and say what to do where it is not.
     Doctor(doctor::Arguments),
     /// Probe a running server.
@@ -238,6 +243,8 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::User(verb) => user::run(app, verb).await,
         Verb::Audit(verb) => audit::run(app, verb).await,
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,
+        Verb::Backup(arguments) => backup::copy(app, arguments).await,
+        Verb::Restored => backup::restored(app).await,
         // Starting has migrated already.
         Verb::Migrate
         | Verb::Init(_)

@@ -72,6 +72,16 @@ fn or_null(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
+/// Text of a body: not every database keeps a NUL.
+fn written() -> Value {
+    json!({ "type": "string", "pattern": "^[^\\x00]*$" })
+}
+
+/// Text of a body that says something.
+fn said(most_characters: u32) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": most_characters, "pattern": "^[^\\x00]*[^\\s\\x00][^\\x00]*$" })
+}
+
 /// A parameter's value; an empty one counts as absent.
 fn or_empty(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "const": "" }] })
@@ -161,7 +171,7 @@ fn people() -> Schemas {
         ("user_agent", text()),
     ]);
     vec![
-        ("Credentials", object([("org", text()), ("email", text()), ("password", text())])),
+        ("Credentials", object([("org", written()), ("email", written()), ("password", written())])),
         ("Me", me),
         (
             "Instance",

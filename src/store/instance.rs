@@ -18,16 +18,23 @@ impl SqlStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn keep(&self, name: &str, first: &str) -> Result<String, DbErr> {
-        if let Some(row) = instance::Entity::find_by_id(name).one(&self.writer).await? {
-            return Ok(row.value);
+        if let Some(word) = self.word(name).await? {
+            return Ok(word);
         }
         let row = instance::Model { name: name.to_owned(), value: first.to_owned() };
         instance::Entity::insert(row.into_active_model())
             .on_conflict(OnConflict::column(instance::Column::Name).do_nothing().to_owned())
             .exec_without_returning(&self.writer)
             .await?;
-        let row = instance::Entity::find_by_id(name).one(&self.writer).await?;
-        row.map(|row| row.value).ok_or_else(|| DbErr::RecordNotFound(name.to_owned()))
+        self.word(name).await?.ok_or_else(|| DbErr::RecordNotFound(name.to_owned()))
+    }
+
+    /// The word under a name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn word(&self, name: &str) -> Result<Option<String>, DbErr> {
+        Ok(instance::Entity::find_by_id(name).one(&self.writer).await?.map(|row| row.value))
     }
 
     /// Another word under a name, if it is still `old`; whether it was.

@@ -23,6 +23,7 @@ use sea_orm::{
 use serde_json::json;
 
 pub mod audit_log;
+pub mod backup;
 pub mod condition;
 pub mod days;
 pub mod entity;

@@ -1,8 +1,11 @@
 """What the files under config/ say of each other is so."""
+import json
 import pathlib
 import re
+import sys
 import tomllib
 
+import jsonschema
 import yaml
 
 config = pathlib.Path("config")
@@ -20,12 +23,33 @@ def check(fact, words):
     checks += 1
 
 
+schema = jsonschema.Draft7Validator(json.loads(pathlib.Path(sys.argv[1]).read_text()))
+schema.validate(compose)
+wrong = {**compose, "services": {"ceven": {**compose["services"]["ceven"], "heathcheck": {}}}}
+check(not schema.is_valid(wrong), "the schema finds a wrong key")
+
 # Every variable that is named anywhere is a setting.
 for path, text in texts.items():
     for section, key in re.findall(r"CEVEN_([A-Z_]+?)__([A-Z_]+)", text):
         name = key.lower()
         known = settings.get(section.lower(), {})
         check(name in known or name.removesuffix("_file") in known, f"{path} names a setting CEVEN_{section}__{key}")
+
+# Every file and every test that the README names is there.
+readme = texts[pathlib.Path("README.md")]
+for target in re.findall(r"\]\(([^)#:]+)\)", readme):
+    check(pathlib.Path(target).exists(), f"the README links to {target}")
+for path in re.findall(r"`((?:actors|benches|config|migrations|src|tests)/[\w./-]*)`", readme):
+    check(pathlib.Path(path).exists(), f"the README names {path}")
+tests = "".join(path.read_text() for path in pathlib.Path("tests/it").rglob("*.rs"))
+for name in re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`", readme):
+    check(f"fn {name}(" in tests, f"the README names a test {name}")
+
+# Every address that a guide gives is served.
+served = pathlib.Path("src/openapi/operations.rs").read_text()
+for path, text in texts.items():
+    for address in re.findall(r"https://api\.ceven\.io/api/v1(/[\w/-]+)", text):
+        check(f'"{address}"' in served or f'"{address}/' in served, f"{path} gives the address {address}")
 
 services = compose["services"]
 for name, service in services.items():

@@ -1,4 +1,5 @@
 //! Tests from outside: the real binary, real databases, HTTP. The tree mirrors the URL tree.
+mod backup;
 mod cli;
 mod console;
 mod dev;

@@ -1,11 +1,15 @@
 //! The description of the API and the API itself say the same.
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    console::support::{Browser, organization},
+    console::support::{Browser, organization, problem},
+    on_each_database,
     support::{Database, Reply, Scim, Server},
 };
+
+on_each_database!(what_no_database_keeps_is_no_outage);
 
 const SOMEONE: &str = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
 
@@ -121,6 +125,21 @@ async fn what_is_not_described_is_not_served() {
     for path in ["/none", "/users/x/none", "/sso", "/sso/okta/none"] {
         assert_eq!(caller.send("GET", path, &json!({}), true).await.status, 404, "{path}");
     }
+}
+
+/// PostgreSQL keeps no NUL: whoever sends one is told so, or finds nothing.
+async fn what_no_database_keeps_is_no_outage(server: Server) {
+    let caller = Caller::new(&server).await;
+    let browser = &caller.browser;
+    problem(&browser.get("/api/v1/sso/audit-export?action=%00").await, 400);
+    problem(&browser.json("POST", "/api/v1/sso/scim-tokens", &json!({ "label": "a\0b" })).await, 400);
+    let start = browser.get("/api/v1/sso/okta/oidc/start?org=%00").await;
+    assert!(start.header("location").ends_with("unknown_organization"), "{start:?}");
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(json!({ "alg": "RS256", "typ": "global-token-revocation+jwt" }));
+    let token = format!("{header}.{}.AAAA", part(json!({ "iss": "a\0b", "sub": "c\0d" })));
+    let url = format!("{}/api/v1/sso/okta/universal-logout", browser.base);
+    problem(&browser.send(browser.http.post(url).bearer_auth(token).json(&json!({}))).await, 401);
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub enum Ending {
     Expired,
     /// The person was deactivated or removed.
     Deactivated,
+    /// The database came back from a backup.
+    Restored,
 }
 
 impl Ending {
@@ -61,6 +63,7 @@ impl Ending {
             Self::Limit => "limit",
             Self::Expired => "expired",
             Self::Deactivated => "deactivated",
+            Self::Restored => "restored",
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     connectors, groups, logout,
     message::{Answer, Command, OrganizationError},
-    offboarding, okta, policy, sessions,
+    offboarding, okta, policy, restore, sessions,
     state::Snapshot,
     tokens, users,
 };
@@ -88,6 +88,7 @@ fn decide_alone(
         Command::StartSession { session, limit } => sessions::start(state, session, *limit, stamp),
         Command::EndSession { id, ending } => sessions::end(state, *id, *ending, caller, stamp),
         Command::EndSessions { person, ending } => sessions::end_all(state, *person, *ending, caller, stamp),
+        Command::NoteRestore => restore::note(state, stamp),
         Command::SetOkta { connection } => okta::set(state, connection.as_ref()),
         Command::ChangeStream { connection, change } => okta::change_stream(state, *connection, change),
         Command::LogOut { subject, used } => logout::log_out(state, subject.as_ref(), *used, stamp),

@@ -149,6 +149,8 @@ pub enum Command {
         /// Why.
         ending: Ending,
     },
+    /// The database has come back from a backup: ends every session, and notes where the log goes on from.
+    NoteRestore,
     /// The connection to Okta: set, changed, or taken away.
     SetOkta {
         /// The record; nothing takes it away.
@@ -254,6 +256,7 @@ impl Command {
                 | Self::RevokeToken { .. }
                 | Self::EndSession { .. }
                 | Self::EndSessions { .. }
+                | Self::NoteRestore
         )
     }
 }

@@ -20,6 +20,7 @@ pub mod message;
 mod offboarding;
 mod okta;
 mod policy;
+mod restore;
 mod sessions;
 pub mod state;
 mod tokens;

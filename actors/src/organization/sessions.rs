@@ -104,7 +104,7 @@ pub(super) fn end_every(
     }
 }
 
-fn end_one(decision: &mut Decision, session: &Arc<Session>, ending: Ending, stamp: Stamp) {
+pub(super) fn end_one(decision: &mut Decision, session: &Arc<Session>, ending: Ending, stamp: Stamp) {
     let ended = Session { ended_ms: Some(stamp.at_ms), id_token: None, ..(**session).clone() };
     let mut after = view(&ended);
     after["reason"] = ending.name().into();

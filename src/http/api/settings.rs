@@ -40,9 +40,14 @@ fn policy(body: &Map<String, Value>) -> Result<Policy, Failure> {
     Ok(Policy { guard })
 }
 
+/// A whole number, also as 5.0: JSON knows no difference.
+fn whole(value: &Value) -> Option<u64> {
+    let exact = |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
+    value.as_u64().or_else(|| value.as_f64().filter(exact).map(|number| number as u64))
+}
+
 fn read_guard(guard: &Map<String, Value>) -> Result<Guard, Failure> {
-    let number =
-        |name: &str| guard.get(name).and_then(Value::as_u64).and_then(|value| u32::try_from(value).ok());
+    let number = |name: &str| guard.get(name).and_then(whole).and_then(|value| u32::try_from(value).ok());
     let read = number("deactivations").zip(number("window_secs"));
     let read = read.and_then(|(deactivations, window_secs)| Guard::new(deactivations, window_secs));
     read.ok_or_else(|| Failure::Bad(Guard::BOUNDS.into()))

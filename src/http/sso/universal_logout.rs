@@ -7,6 +7,7 @@
 //! 4. Addresses that send bad tokens are slowed down; those that send good ones are not counted.
 //! 5. A copy of a token that was obeyed is refused before its signature is looked at: it costs no more than a read.
 //! 6. Of several copies of a token one goes on; a command that came to nothing gives the claim back.
+//! 7. A token that is older than a restored database is refused.
 use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
@@ -231,6 +232,11 @@ async fn authenticate(
         skew_secs: SKEW_SECS,
     };
     let verified = revocation::verify(&jws, &expected).map_err(Outcome::refused)?;
+    // (7) Its id may have been used up after the backup.
+    let issued_ms = jws.claims["iat"].as_f64().unwrap_or_default() * 1_000.0;
+    if issued_ms < app.restored_ms as f64 {
+        return Err(Outcome::refused("issued before the database came back from a backup"));
+    }
     let until_ms = verified.remember_until_secs.saturating_mul(1_000);
     let used = used(&verified.jti, until_ms);
     Ok(Signed { organization, okta, used })

@@ -23,7 +23,7 @@ pub(super) fn connectors() -> Schemas {
         ("default", text_or_null()),
         ("options", list(text())),
     ]);
-    let name = || json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 100, "pattern": "\\S" });
+    let name = || or_null(said(100));
     let settings = || {
         json!({ "type": ["object", "null"], "additionalProperties": true,
         "description": "By the names of the kind's fields." })
@@ -73,7 +73,7 @@ pub(super) fn tokens() -> Schemas {
         (
             "NewToken",
             object([
-                ("label", json!({ "type": "string", "minLength": 1, "maxLength": 120, "pattern": "\\S" })),
+                ("label", said(120)),
                 ("kind?", or_null(kind())),
                 ("expires_in?", duration("Such as 90d; never when absent.")),
             ]),
@@ -102,7 +102,7 @@ pub(super) fn okta() -> Schemas {
     ]);
     let change = object([
         ("issuer", json!({ "type": "string", "format": "uri" })),
-        ("client_id", json!({ "type": "string", "minLength": 1, "maxLength": 255 })),
+        ("client_id", said(255)),
         ("client_secret?", about(text_or_null(), "Absent: the one there is.")),
         ("email_verified?", policy()),
         ("universal_logout?", json!({ "type": ["boolean", "null"] })),

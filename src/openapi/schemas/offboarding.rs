@@ -5,7 +5,9 @@ use super::*;
 
 /// Text that an admin writes, shown to people later.
 fn note() -> Value {
-    json!({ "type": ["string", "null"], "maxLength": 1000 })
+    let mut note = written();
+    note["maxLength"] = 1_000.into();
+    or_null(note)
 }
 
 pub(super) fn offboardings() -> Schemas {
@@ -87,13 +89,7 @@ pub(super) fn offboardings() -> Schemas {
         ("Release", object([("offboarding?", about(or_null(id()), "Only this one."))])),
         ("Released", object([("released", number()), ("held", number())])),
         ("Retry", retry),
-        (
-            "DoneByHand",
-            object([
-                ("task", id()),
-                ("note", json!({ "type": "string", "minLength": 1, "maxLength": 1000, "pattern": "\\S" })),
-            ]),
-        ),
+        ("DoneByHand", object([("task", id()), ("note", said(1_000))])),
     ]
 }
 

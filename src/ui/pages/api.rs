@@ -173,7 +173,7 @@ fn shape(schema: &Value) -> Markup {
 fn table<const N: usize>(heads: &[&str; N], rows: impl Iterator<Item = [Markup; N]>) -> Markup {
     html! { div.scroll { table {
         thead { tr { @for head in heads { th scope="col" { (head) } } } }
-        tbody { @for row in rows { tr { @for cell in row { td.wide { (cell) } } } } }
+        tbody { @for row in rows { tr { @for (index, cell) in row.iter().enumerate() { td.wide[index > 0] { (cell) } } } } }
     } } }
 }
 

@@ -1,6 +1,6 @@
 //! Universal Logout as Okta sends it.
 use ceven::okta::OktaForm;
-use ceven_actors::domain::okta::LogoutEffect;
+use ceven_actors::{clock::Clock as _, domain::okta::LogoutEffect};
 use serde_json::{Value, json};
 
 use super::tenant::{CLIENT, Key, Keys, Node, Tenant, email, header, node_in};
@@ -265,4 +265,32 @@ async fn the_log_tells_what_happened_and_the_audit_chain_holds() {
     }
     reasons.sort();
     assert_eq!(reasons, ["accepted", "expired 612 s ago", "replay"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_came_back_takes_no_token_from_before() {
+    let (node, tenant, acme) = connected().await;
+    let ada = node.user(acme, json!({ "userName": "ada@acme.example" })).await;
+    let copy = node.folder.path().join("copy.db");
+    node.app.store.copy_to(&copy).await.unwrap();
+    let old = token(&node, &tenant, "after-the-backup");
+    assert_eq!(node.send(&old, &email("ada@acme.example")).await, 204);
+
+    // The copy does not know that the token has been used; it comes back ten seconds later.
+    node.clock.advance_secs(10);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(&copy, folder.path().join("ceven.db")).unwrap();
+    let restored = node_in(folder, node.clock.clone()).await;
+    restored.app.store.note_restored(restored.clock.now_ms()).await.unwrap();
+    let restored = restored.restart().await;
+    assert!(restored.is_active(acme, &ada).await);
+    let old = tenant.key.sign(&header().to_string(), &{
+        let mut claims = restored.claims(&tenant, "after-the-backup");
+        claims["iat"] = (restored.now_secs() - 10).into();
+        claims.to_string()
+    });
+    assert_eq!(restored.send(&old, &email("ada@acme.example")).await, 401);
+    assert!(restored.is_active(acme, &ada).await);
+    assert_eq!(restored.send(&token(&restored, &tenant, "new"), &email("ada@acme.example")).await, 204);
+    assert!(!restored.is_active(acme, &ada).await);
 }

@@ -24,17 +24,16 @@ pub fn text(dev: &Dev) -> String {
             env!("CARGO_PKG_VERSION")
         ),
         String::new(),
-        format!("  Sign in (once)     {}", dev.sign_in_url),
-        format!("  Console            {}/app   (Sign in with Okta, organization {ORGANIZATION})", dev.url),
-        format!("  SCIM base URL      {}", dev.app.scim_url),
+        row("Sign in", &format!("{}   (once, within ten minutes)", dev.sign_in_url)),
+        row("Console", &format!("{}/app   (sign in with Okta, organization {ORGANIZATION})", dev.url)),
+        row("SCIM base URL", &dev.app.scim_url),
     ];
     for (name, url) in dev.simulators.addresses() {
-        let page = url.trim_end_matches("/hook");
-        lines.push(format!("  {:<19}{page}/_sim", title(name)));
+        lines.push(row(title(name), &format!("{}/_sim", url.trim_end_matches("/hook"))));
     }
     lines.push(match &dev.data {
-        Some(file) => format!("  Data               {}", file.display()),
-        None => "  Data               goes with this process; keep it with --data FILE".to_owned(),
+        Some(file) => row("Data", &file.display().to_string()),
+        None => row("Data", "goes with this process; keep it with --data FILE"),
     });
     lines.push(String::new());
     lines.push(format!(
@@ -44,6 +43,10 @@ pub fn text(dev: &Dev) -> String {
     lines.push(String::new());
     lines.extend(TOUR.map(str::to_owned));
     lines.join("\n")
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("  {name:<20} {value}")
 }
 
 /// For programs.

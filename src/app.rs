@@ -26,6 +26,7 @@ use crate::{
     activity::Activity,
     config::{ConfigError, Settings},
     connectors::Toolbox,
+    coverage::Runs,
     evidence::key::{KeyError, signing_key},
     http::{auth::Access, scim::log::RequestLog},
     metrics::Metrics,
@@ -64,6 +65,8 @@ pub struct App {
     pub toolbox: Arc<Toolbox>,
     /// Requests to connected tools.
     pub tool_outbound: Arc<Client>,
+    /// Runs that look for accounts at tools.
+    pub coverage: Runs,
     /// Requests to issuers.
     pub outbound: Arc<Client>,
     /// Issuers' keys.
@@ -183,6 +186,7 @@ impl App {
             secrets,
             toolbox,
             tool_outbound,
+            coverage: Runs::default(),
             outbound,
             scim_url: settings.scim_url(bound),
             public_url: settings.public_url(bound),

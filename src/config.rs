@@ -17,7 +17,7 @@ use toml::{Table, Value};
 use crate::{
     http::scim::log::LogLimits,
     net::{address::Guard, client::ClientLimits},
-    secretbox::{self, SecretBox},
+    secretbox::SecretBox,
     sign_in::attempts::AttemptLimits,
     store::StoreLimits,
 };
@@ -92,7 +92,7 @@ section! {
     /// Requests to others.
     Outbound { connect_ms: u64, issuer_ms: u64, tool_ms: u64, answer_bytes: usize, keys_cool_down_ms: i64 }
     /// Offboardings.
-    Offboarding { tick_ms: u64, lease_ms: u64 }
+    Offboarding { tick_ms: u64, lease_ms: u64, preview_ms: i64 }
     /// What Okta asks for.
     Revocation { claims: usize, bad_tokens_per_address: u32, window_ms: i64 }
     /// Logs.
@@ -222,17 +222,15 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`] when there is none and none can be made.
     pub fn secret_box(&self, clock: &dyn Clock) -> Result<SecretBox, ConfigError> {
-        let first = match (self.security.master_key.as_str(), self.key_file()) {
+        let old = &self.security.old_master_keys;
+        let secrets = match (self.security.master_key.as_str(), self.key_file()) {
             ("", None) => {
                 return Err(ConfigError("security.master_key must be given with PostgreSQL".to_owned()));
             }
-            ("", Some(path)) => secretbox::key_in_file(clock, &path)
-                .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?,
-            (key, _) => key.to_owned(),
+            ("", Some(path)) => SecretBox::in_file(clock, &path, old),
+            (key, _) => SecretBox::new(std::iter::once(key).chain(old.iter().map(String::as_str))),
         };
-        let old = self.security.old_master_keys.iter().map(String::as_str);
-        SecretBox::new(std::iter::once(first.as_str()).chain(old))
-            .map_err(|error| ConfigError(error.to_string()))
+        secrets.map_err(|error| ConfigError(error.to_string()))
     }
 
     /// Limits of the store.

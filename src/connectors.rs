@@ -7,19 +7,16 @@
 use std::sync::Arc;
 
 use ceven_actors::{
-    connection::leaver,
     connector::{
         ConfigError, Kind, Tool, is_at, kind,
-        pass::{self, Failure, Input, Leaver, Match, Mode, Outcome, Progress, Step},
+        pass::{self, Input, Leaver, Mode, Progress, Step},
         wire::SendError,
     },
     domain::{
         connector::Connector,
         id::{ConnectorId, OrganizationId},
         okta::Sealed,
-        user::User,
     },
-    organization::state::Snapshot,
     ports::{Outbound, Tools},
     protocol::oidc::origin,
 };
@@ -87,7 +84,7 @@ impl Tools for Toolbox {
 }
 
 /// (1)
-fn place(connector: ConnectorId) -> String {
+pub(crate) fn place(connector: ConnectorId) -> String {
     format!("connector {connector}")
 }
 
@@ -153,7 +150,8 @@ pub fn record(
 }
 
 /// What a look at a tool is for.
-enum Look {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
     /// The ladder of checks.
     Check,
     /// What removing this person would do.
@@ -164,7 +162,7 @@ enum Look {
 ///
 /// # Errors
 /// [`ConfigError`] when the record makes no tool.
-async fn look(
+pub(crate) async fn look(
     app: &App,
     organization: OrganizationId,
     connector: &Connector,
@@ -203,43 +201,4 @@ pub async fn check(
     connector: &Connector,
 ) -> Result<Vec<Step>, ConfigError> {
     Ok(look(app, organization, connector, &Leaver::nobody(), Look::Check).await?.steps)
-}
-
-/// What removing a person from one tool would do.
-pub struct Preview {
-    /// The tool.
-    pub connector: Arc<Connector>,
-    /// The account, when there is one.
-    pub matched: Option<Match>,
-    /// Steps that would be taken, or why there are none.
-    pub steps: Vec<Step>,
-}
-
-impl Preview {
-    /// As the API shows it.
-    pub fn view(&self) -> Value {
-        serde_json::json!({
-            "connector": { "id": self.connector.id, "kind": self.connector.kind, "name": self.connector.name },
-            "matched": self.matched,
-            "steps": self.steps,
-        })
-    }
-}
-
-/// What offboarding a person would do at each connected tool: real reads, and nothing is written.
-pub async fn preview(app: &App, snapshot: &Snapshot, user: &Arc<User>) -> Vec<Preview> {
-    let organization = snapshot.profile().id;
-    let leaver = &leaver(user, uuid::Uuid::nil(), None);
-    let looks = snapshot.connectors().map(|connector| async move {
-        let looked = look(app, organization, connector, leaver, Look::Preview).await;
-        let (matched, steps) = match looked {
-            Ok(progress) => (progress.matched, progress.steps),
-            Err(error) => {
-                let outcome = Outcome::Failed(Failure::Malformed { detail: error.to_string() });
-                (None, vec![Step { name: "settings".into(), outcome, detail: None, undo: None }])
-            }
-        };
-        Preview { connector: connector.clone(), matched, steps }
-    });
-    futures_util::future::join_all(looks).await
 }

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::{app::App, http::sso::SECURITY_EVENTS, net::client::ISSUER};
 
 /// Place of the credentials.
-const CREDENTIALS: &str = "event stream credentials";
+pub const CREDENTIALS: &str = "event stream credentials";
 /// Requests of one order.
 const REQUESTS: usize = 20;
 

@@ -4,7 +4,17 @@
 //! 1. A sealed text names its key, so that keys can be exchanged while old texts are still readable.
 //! 2. It is bound to its place (organization and purpose): moved elsewhere, it does not open.
 //! 3. New texts are sealed under the first key.
-use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+//! 4. Keys in a file are read again before a text is sealed, and when a text names a key that is not known: another
+//!    process may have exchanged them.
+//! 5. The file is exchanged whole, and what it held before is kept beside it. While it holds several keys, texts are
+//!    being sealed anew; that goes on where it ended.
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::{
@@ -25,9 +35,24 @@ struct Key {
     key: LessSafeKey,
 }
 
+impl Key {
+    fn read(text: &str) -> Result<Self, KeyError> {
+        let bytes = STANDARD.decode(text.trim()).ok().filter(|bytes| bytes.len() == 32);
+        let unbound = bytes.as_ref().and_then(|bytes| UnboundKey::new(&AES_256_GCM_SIV, bytes).ok());
+        let (bytes, unbound) = bytes
+            .as_ref()
+            .zip(unbound)
+            .ok_or_else(|| KeyError("security.master_key must be 32 bytes in base64".into()))?;
+        let id = hex(&Sha256::digest([b"ceven key id ".as_slice(), bytes].concat())[..4]);
+        Ok(Self { id, key: LessSafeKey::new(unbound) })
+    }
+}
+
 /// Seals and opens.
 pub struct SecretBox {
-    keys: Vec<Key>,
+    keys: RwLock<Arc<[Key]>>,
+    /// The file of keys, and the keys that go after those in it (4).
+    file: Option<(PathBuf, Vec<String>)>,
 }
 
 /// A key that cannot be used, in words for whoever set it.
@@ -41,22 +66,69 @@ impl SecretBox {
     /// # Errors
     /// [`KeyError`].
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<Self, KeyError> {
-        let read = |text: &str| {
-            let bytes = STANDARD.decode(text.trim()).ok().filter(|bytes| bytes.len() == 32);
-            let unbound = bytes.as_ref().and_then(|bytes| UnboundKey::new(&AES_256_GCM_SIV, bytes).ok());
-            let (bytes, unbound) = bytes
-                .as_ref()
-                .zip(unbound)
-                .ok_or_else(|| KeyError("security.master_key must be 32 bytes in base64".into()))?;
-            let id = hex(&Sha256::digest([b"ceven key id ".as_slice(), bytes].concat())[..4]);
-            Ok(Key { id, key: LessSafeKey::new(unbound) })
-        };
-        Ok(Self { keys: keys.into_iter().map(read).collect::<Result<_, _>>()? })
+        let keys = keys.into_iter().map(Key::read).collect::<Result<_, _>>()?;
+        Ok(Self { keys: RwLock::new(keys), file: None })
+    }
+
+    /// Keys in a file, a line each, made when there is none; `old` ones go after them.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn in_file(clock: &dyn Clock, path: &Path, old: &[String]) -> Result<Self, KeyError> {
+        let shown = path.display();
+        let text = key_in_file(clock, path).map_err(|error| KeyError(format!("{shown}: {error}")))?;
+        let read = Self::new(text.lines().chain(old.iter().map(String::as_str)))?;
+        Ok(Self { file: Some((path.to_owned(), old.to_owned())), ..read })
+    }
+
+    /// (4)
+    fn read_again(&self) {
+        let Some((path, old)) = &self.file else { return };
+        let read = std::fs::read_to_string(path).map_err(|error| KeyError(error.to_string()));
+        let read = read.and_then(|text| Self::new(text.lines().chain(old.iter().map(String::as_str))));
+        match read {
+            Ok(read) => {
+                let keys = read.keys.into_inner().unwrap_or_else(PoisonError::into_inner);
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            }
+            Err(error) => tracing::warn!(file = %path.display(), %error, "the keys could not be read again"),
+        }
+    }
+
+    fn keys(&self) -> Arc<[Key]> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Id of the key for new texts.
+    pub fn key_id(&self) -> String {
+        self.read_again();
+        self.keys().first().map(|key| key.id.clone()).unwrap_or_default()
+    }
+
+    /// The text sealed anew under the key for new texts; nothing when it is so already.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it cannot be opened here.
+    pub fn reseal(
+        &self,
+        clock: &dyn Clock,
+        place: (OrganizationId, &str),
+        sealed: &Sealed,
+    ) -> Result<Option<Sealed>, KeyError> {
+        if sealed.0.split('.').nth(1) == Some(&self.key_id()) {
+            return Ok(None);
+        }
+        let text = self.open(place, sealed);
+        let sealed = text.and_then(|text| self.seal(clock, place, &text));
+        let why = || KeyError(format!("{} cannot be opened with the keys that are here", place.1));
+        sealed.map(Some).ok_or_else(why)
     }
 
     /// Seals a text for one place (2).
     pub fn seal(&self, clock: &dyn Clock, place: (OrganizationId, &str), text: &str) -> Option<Sealed> {
-        let Key { id, key } = self.keys.first()?; // (3)
+        self.read_again(); // (4)
+        let keys = self.keys();
+        let Key { id, key } = keys.first()?; // (3)
         let mut nonce = [0; NONCE_BYTES];
         clock.fill(&mut nonce);
         let mut bytes = text.as_bytes().to_vec();
@@ -70,7 +142,11 @@ impl SecretBox {
     pub fn open(&self, place: (OrganizationId, &str), sealed: &Sealed) -> Option<String> {
         let mut parts = sealed.0.split('.');
         let (version, id, text) = (parts.next()?, parts.next()?, parts.next()?);
-        let key = self.keys.iter().find(|key| version == VERSION && key.id == id)?;
+        if !self.keys().iter().any(|key| key.id == id) {
+            self.read_again(); // (4)
+        }
+        let keys = self.keys();
+        let key = keys.iter().find(|key| version == VERSION && key.id == id)?;
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, bytes) = bytes.split_at_checked(NONCE_BYTES)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -84,23 +160,77 @@ fn aad((organization, purpose): (OrganizationId, &str)) -> String {
     format!("ceven\0{organization}\0{purpose}")
 }
 
-/// The key in a file of its own, made when there is none: readable by its owner only.
+/// The keys in a file of their own, one made when there is none: readable by its owner only.
 ///
 /// # Errors
 /// When the file can neither be read nor made.
-pub fn key_in_file(clock: &dyn Clock, path: &Path) -> std::io::Result<String> {
-    let mut bytes = [0; 32];
-    clock.fill(&mut bytes);
-    let key = STANDARD.encode(bytes);
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            file.write_all(key.as_bytes())?;
-            file.sync_all()?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => std::fs::read_to_string(path),
+pub fn key_in_file(clock: &dyn Clock, path: &Path) -> io::Result<String> {
+    let key = drawn(clock);
+    match write_new(path, &key) {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::fs::read_to_string(path),
         Err(error) => Err(error),
     }
+}
+
+/// Draws a key for new texts and puts it before the one in the file, unless that was done before and is not finished
+/// (5). Returns where the old key is kept.
+///
+/// # Errors
+/// When a file cannot be read or written; then the file is as it was.
+pub fn begin_rotation(clock: &dyn Clock, path: &Path) -> io::Result<PathBuf> {
+    let old = std::fs::read_to_string(path)?;
+    let last = old.lines().last().unwrap_or_default().trim();
+    let id = Key::read(last).map_err(|error| io::Error::other(error.to_string()))?.id;
+    let kept = beside(path, &id);
+    match write_new(&kept, last) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if old.lines().filter(|line| !line.trim().is_empty()).count() == 1 {
+        exchange(path, &format!("{}\n{last}", drawn(clock)))?;
+    }
+    Ok(kept)
+}
+
+/// Leaves only the key for new texts in the file: everything is sealed under it (5).
+///
+/// # Errors
+/// When the file cannot be read or written; then it is as it was.
+pub fn end_rotation(path: &Path) -> io::Result<()> {
+    let keys = std::fs::read_to_string(path)?;
+    exchange(path, keys.lines().next().unwrap_or_default())
+}
+
+fn drawn(clock: &dyn Clock) -> String {
+    let mut bytes = [0; 32];
+    clock.fill(&mut bytes);
+    STANDARD.encode(bytes)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{ending}"));
+    name.into()
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Whoever reads the file finds the old text or the new one, after a loss of power too.
+fn exchange(path: &Path, text: &str) -> io::Result<()> {
+    let new = beside(path, "new");
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    write_new(&new, text)?;
+    std::fs::rename(&new, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //!    more with a fresh one.
 //! 6. A request goes to an address of the tool, or nowhere.
 //! 7. A tool that is paused or disconnected is left alone.
+//! 8. A node that takes the lease first learns what was done under it before: a task is not begun from memory that is
+//!    older than the lease.
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -35,9 +37,9 @@ use crate::{
 mod pace;
 mod run;
 
-use pace::Pace;
-pub use run::leaver;
-use run::{Run, Tokens};
+pub use pace::Pace;
+use run::Run;
+pub use run::{Tokens, leaver};
 
 /// What connections need from outside.
 pub struct Ports {
@@ -83,7 +85,8 @@ pub(crate) struct Connection {
     pace: Arc<Mutex<Pace>>,
     /// The record that `tokens` were got with: another record has other credentials.
     record: Option<Arc<Connector>>,
-    holds_lease: bool,
+    /// `seq` of the organization when this node took the lease, while it holds it (8).
+    lease_seq: Option<u64>,
     timer: Option<JoinHandle<Result<(), ractor::MessagingErr<Message>>>>,
     _counted: Counted,
 }
@@ -103,7 +106,7 @@ impl Actor for ConnectionActor {
             tokens: Arc::default(),
             pace: Arc::default(),
             record: None,
-            holds_lease: false,
+            lease_seq: None,
             timer: None,
             _counted: start.counted,
         })
@@ -170,9 +173,14 @@ impl Connection {
             self.release().await;
             return self.look_again(me, next_ms.map(|at_ms| at_ms - now_ms));
         }
-        if !self.hold().await {
+        let renewal_ms = self.ports.lease.as_millis() as i64 / 3;
+        let Some(seq) = self.hold().await else {
             self.stop_running(); // (1)
-            return self.look_again(me, Some(self.ports.lease.as_millis() as i64 / 3));
+            return self.look_again(me, Some(renewal_ms));
+        };
+        if snapshot.head().seq < seq {
+            self.learn(me, seq); // (8)
+            return self.look_again(me, Some(renewal_ms));
         }
         if let Some((kind, tool)) = self.tool(&record) {
             let free = (kind.concurrency as usize).saturating_sub(self.running.len()); // (4)
@@ -180,7 +188,6 @@ impl Connection {
                 self.begin(me, kind, tool.clone(), task);
             }
         }
-        let renewal_ms = self.ports.lease.as_millis() as i64 / 3;
         self.look_again(me, Some(next_ms.map_or(renewal_ms, |at_ms| renewal_ms.min(at_ms - now_ms))));
     }
 
@@ -222,15 +229,27 @@ impl Connection {
         self.timer = in_ms.map(|in_ms| me.send_after(Duration::from_millis(in_ms), || Message::Look));
     }
 
+    /// Looks again when memory has come as far as `seq`.
+    fn learn(&self, me: &ActorRef<Message>, seq: u64) {
+        let (me, organization) = (me.clone(), self.organization.clone());
+        tokio::spawn(async move {
+            if organization.snapshot(seq).await.is_ok() {
+                let _ = me.cast(Message::Look);
+            }
+        });
+    }
+
     /// (1)
-    async fn hold(&mut self) -> bool {
-        let claimed = self.ports.leases.claim(self.connector, self.ports.node, self.ports.lease).await;
-        self.holds_lease = claimed.unwrap_or(false);
-        self.holds_lease
+    async fn hold(&mut self) -> Option<u64> {
+        let Ports { leases, node, lease, .. } = &*self.ports;
+        let claimed = leases.claim(self.organization.id, self.connector, *node, *lease).await;
+        let seq = claimed.ok().flatten();
+        self.lease_seq = seq.map(|seq| self.lease_seq.unwrap_or(seq));
+        self.lease_seq
     }
 
     async fn release(&mut self) {
-        if std::mem::take(&mut self.holds_lease) {
+        if self.lease_seq.take().is_some() {
             self.ports.leases.release(self.connector, self.ports.node).await;
         }
     }

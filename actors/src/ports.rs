@@ -114,13 +114,15 @@ pub trait Tools: Send + Sync + 'static {
 
 /// Which node works at which tool.
 pub trait Leases: Send + Sync + 'static {
-    /// Takes or renews a lease; false while another node holds it.
+    /// Takes or renews a lease: `seq` of the organization as it is now that the lease is this node's; nothing while
+    /// another node holds it.
     fn claim(
         &self,
+        organization: OrganizationId,
         connector: ConnectorId,
         node: Uuid,
         lasting: Duration,
-    ) -> BoxFuture<'_, Result<bool, StoreError>>;
+    ) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
     /// Gives a lease back, if this node holds it.
     fn release(&self, connector: ConnectorId, node: Uuid) -> BoxFuture<'_, ()>;

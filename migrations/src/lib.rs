@@ -17,6 +17,7 @@ mod m20261126_000012_policy;
 mod m20261126_000013_session_id_token;
 mod m20261126_000014_handover;
 mod m20261126_000015_days;
+mod m20261126_000016_coverage;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000013_session_id_token::Migration),
             Box::new(m20261126_000014_handover::Migration),
             Box::new(m20261126_000015_days::Migration),
+            Box::new(m20261126_000016_coverage::Migration),
         ]
     }
 }

@@ -103,6 +103,11 @@ pub(super) fn verify(arguments: &VerifyArguments, json: bool) -> Result<Output, 
         let mut first = [0; 2];
         let is_pack = input.read_exact(&mut first).is_ok() && &first == b"PK";
         input.rewind().map_err(|error| unreadable(file, &error))?;
+        if !is_pack && let Some(verified) = report(file, &earlier) {
+            let (leavers, key) = verified.map_err(Failure::Check)?;
+            let text = format!("A report of {leavers} leavers; signed by {key}.");
+            return Ok(document(json!({ "ok": true, "leavers": leavers, "key": key }), text));
+        }
         match is_pack {
             true => verify::pack(input, earlier).map_err(Failure::Check)?,
             false => {
@@ -111,6 +116,13 @@ pub(super) fn verify(arguments: &VerifyArguments, json: bool) -> Result<Output, 
         }
     };
     told(&report, json)
+}
+
+/// What is no report is read line by line afterwards, however long it is: a report is one object, and short.
+fn report(file: &Path, earlier: &Earlier) -> Option<Result<(usize, String), String>> {
+    const LONGEST_BYTES: u64 = 64 * 1024 * 1024;
+    let is_short = std::fs::metadata(file).is_ok_and(|facts| facts.len() <= LONGEST_BYTES);
+    verify::report(&is_short.then(|| std::fs::read_to_string(file).ok()).flatten()?, earlier)
 }
 
 fn earlier(arguments: &VerifyArguments) -> Result<Earlier, Failure> {

@@ -3,15 +3,17 @@ use std::{path::PathBuf, sync::Arc};
 
 use ceven_actors::{
     connector::{KINDS, pass::Outcome},
-    domain::{connector::Connector, id::ConnectorId},
+    domain::{
+        connector::Connector,
+        id::{ConnectorId, OrganizationId},
+    },
     organization::message::Command,
-    ports::Profile,
 };
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Output, document, lines, organization};
-use crate::{app::App, connectors};
+use crate::{app::App, connectors, store::DatabaseError};
 
 /// Verbs on connected tools.
 #[derive(Debug, Subcommand)]
@@ -41,17 +43,17 @@ pub(super) enum Verb {
     Check {
         /// Id of the connector.
         id: ConnectorId,
-        /// Slug of the organization.
+        /// Slug of the organization; the one whose tool it is without it.
         #[arg(long)]
-        org: String,
+        org: Option<String>,
     },
     /// Disconnect a tool.
     Remove {
         /// Id of the connector.
         id: ConnectorId,
-        /// Slug of the organization.
+        /// Slug of the organization; the one whose tool it is without it.
         #[arg(long)]
-        org: String,
+        org: Option<String>,
     },
 }
 
@@ -85,8 +87,8 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             Ok(document(snapshot.connectors().map(|one| one.view()).collect(), text))
         }
         Verb::Check { id, org } => {
-            let (organization, connector) = find(app, &org, id).await?;
-            let steps = connectors::check(app, organization.id, &connector).await;
+            let (organization, connector) = find(app, org.as_deref(), id).await?;
+            let steps = connectors::check(app, organization, &connector).await;
             let steps = steps.map_err(|error| Failure::Check(error.to_string()))?;
             let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_));
             let text = lines(
@@ -99,24 +101,32 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
                     .collect(),
                 "This tool has no checks.",
             );
-            match steps.iter().find(|step| failed(&step.outcome)) {
-                Some(_) => Err(Failure::Check(text)),
-                None => Ok(document(json!({ "checks": steps }), text)),
+            let json = json!({ "checks": steps });
+            match steps.iter().any(|step| failed(&step.outcome)) {
+                true => Ok(Output::Failed { json, text }),
+                false => Ok(document(json, text)),
             }
         }
         Verb::Remove { id, org } => {
-            let (organization, connector) = find(app, &org, id).await?;
-            app.execute(organization.id, Command::RemoveConnector { id }, app.operator()).await?;
+            let (organization, connector) = find(app, org.as_deref(), id).await?;
+            app.execute(organization, Command::RemoveConnector { id }, app.operator()).await?;
             Ok(document(json!({ "id": id, "removed": true }), format!("Disconnected {}.", connector.name)))
         }
     }
 }
 
-async fn find(app: &App, org: &str, id: ConnectorId) -> Result<(Profile, Arc<Connector>), Failure> {
-    let organization = organization(app, org).await?;
-    let snapshot = app.fresh(organization.id).await?;
-    let connector = snapshot.connector(id).cloned();
-    Ok((organization, connector.ok_or_else(|| Failure::Failed(format!("no tool {id} is connected")))?))
+async fn find(
+    app: &App,
+    org: Option<&str>,
+    id: ConnectorId,
+) -> Result<(OrganizationId, Arc<Connector>), Failure> {
+    let unknown = || Failure::Failed(format!("no tool {id} is connected"));
+    let organization = match org {
+        Some(slug) => organization(app, slug).await?.id,
+        None => app.store.connector_owner(id).await.map_err(DatabaseError::from)?.ok_or_else(unknown)?,
+    };
+    let connector = app.fresh(organization).await?.connector(id).cloned();
+    Ok((organization, connector.ok_or_else(unknown)?))
 }
 
 fn read(file: &std::path::Path) -> Result<Map<String, Value>, Failure> {

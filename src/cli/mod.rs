@@ -13,6 +13,7 @@ mod dev;
 mod doctor;
 mod health;
 mod init;
+mod keys;
 mod okta;
 mod okta_stream;
 mod org;
@@ -82,6 +83,9 @@ enum Verb {
     Restored,
     /// Look whether everything that Ceven needs is there, and say what to do where it is not.
     Doctor(doctor::Arguments),
+    /// The keys of stored secrets.
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// Probe a running server.
     Healthcheck,
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -165,7 +169,7 @@ impl From<OrganizationError> for Failure {
 }
 
 /// Runs the process. Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 database unreachable,
-/// 5 a check failed.
+/// 5 a check or a step failed.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.json;
@@ -245,6 +249,7 @@ async fn on_database(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::ScimLog(verb) => scim_log::run(app, verb).await,
         Verb::Backup(arguments) => backup::copy(app, arguments).await,
         Verb::Restored => backup::restored(app).await,
+        Verb::Keys(verb) => keys::run(app, verb).await,
         // Starting has migrated already.
         Verb::Migrate
         | Verb::Init(_)

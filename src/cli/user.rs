@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use super::{Failure, Output, document, lines, organization};
 use crate::{
     app::App,
-    connectors,
     http::api::{offboarding_view, role_named, time_ms},
+    preview,
 };
 
 /// Between two looks of `--wait`.
@@ -45,6 +45,9 @@ pub(super) enum Verb {
         /// Say what would be done; change nothing.
         #[arg(long)]
         dry_run: bool,
+        /// What `preview` of a dry run said: exit 5 and no change when it is old or no longer so.
+        #[arg(long, value_name = "TEXT", conflicts_with = "dry_run")]
+        preview: Option<String>,
         /// Wait until a running server has told every tool; exit 5 when one needs attention.
         #[arg(long)]
         wait: bool,
@@ -89,12 +92,16 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             let text = format!("{} is {} now.", user.user_name, role.id());
             Ok(document(json!({ "id": user.id, "role": role.id() }), text))
         }
-        Verb::Offboard { email, org, dry_run, wait, reason, ticket, run_at } => {
+        Verb::Offboard { email, org, dry_run, preview, wait, reason, ticket, run_at } => {
             let id = organization(app, &org).await?.id;
             let snapshot = app.fresh(id).await?;
             let user = find(&snapshot, &email)?;
             if dry_run {
-                return Ok(preview(app, &snapshot, &user).await);
+                return Ok(self::dry_run(app, &snapshot, &user).await);
+            }
+            if let Some(receipt) = preview {
+                let so = preview::still_so(app, &snapshot, &user, &receipt).await;
+                so.map_err(|(stale, _)| Failure::Check(stale.to_string()))?;
             }
             let options = OffboardOptions {
                 reason: reason.map(Into::into),
@@ -136,15 +143,14 @@ fn find(snapshot: &Snapshot, email: &str) -> Result<Arc<User>, Failure> {
     }
 }
 
-async fn preview(app: &App, snapshot: &Snapshot, user: &Arc<User>) -> Output {
-    let tools = connectors::preview(app, snapshot, user).await;
-    let json: Vec<Value> = tools.iter().map(connectors::Preview::view).collect();
-    let text = tools.iter().flat_map(|tool| {
+async fn dry_run(app: &App, snapshot: &Snapshot, user: &Arc<User>) -> Output {
+    let looked = preview::preview(app, snapshot, user).await;
+    let text = looked.tools.iter().flat_map(|tool| {
         let name = &tool.connector.name;
         tool.steps.iter().map(move |step| format!("{name}\t{}\t{}", step.name, json!(step.outcome)))
     });
     let text = lines(text.collect(), "No tools are connected.");
-    document(json!({ "dry_run": true, "user_id": user.id, "tools": json }), text)
+    document(looked.view(app), text)
 }
 
 async fn report(
@@ -179,7 +185,7 @@ async fn report(
         );
         let is_unfinished = matches!(offboarding.status, Status::Running | Status::NeedsAttention);
         return match wait && is_unfinished {
-            true => Err(Failure::Check(format!("{text}\n{json}"))),
+            true => Ok(Output::Failed { json, text }),
             false => Ok(document(json, text)),
         };
     }

@@ -47,3 +47,15 @@ pub async fn signing_key(
     let seed: Option<[u8; 32]> = seed.and_then(|seed| seed.try_into().ok());
     seed.and_then(|seed| SigningKey::from_seed(&seed)).ok_or(KeyError::Unreadable)
 }
+
+/// Seals the key of this database anew under the master key for new texts; whether there was anything to do.
+///
+/// # Errors
+/// [`KeyError`].
+pub async fn reseal(store: &SqlStore, secrets: &SecretBox, clock: &dyn Clock) -> Result<bool, KeyError> {
+    let kept = Sealed(store.keep(NAME, "").await.map_err(DatabaseError::from)?.into());
+    let Some(new) = secrets.reseal(clock, PLACE, &kept).map_err(|_| KeyError::Unreadable)? else {
+        return Ok(false);
+    };
+    Ok(store.exchange(NAME, &kept.0, &new.0).await.map_err(DatabaseError::from)?)
+}

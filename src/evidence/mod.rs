@@ -3,4 +3,5 @@ pub mod export;
 pub mod key;
 pub mod pack;
 mod page;
+pub mod report;
 pub mod verify;

@@ -5,7 +5,10 @@ use ceven_actors::domain::audit::{Earlier, Report, Verifier, statement};
 use serde_json::Value;
 use zip::ZipArchive;
 
-use super::pack::{AUDIT, EVIDENCE, PAGE, STATEMENT, sum};
+use super::{
+    pack::{AUDIT, EVIDENCE, PAGE, STATEMENT, sum},
+    report::REPORT,
+};
 
 /// Bytes of one file of a pack, at most.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -44,6 +47,22 @@ pub fn pack(input: impl Read + Seek, earlier: Earlier) -> Result<Report, String>
         }
     }
     export(audit.as_bytes(), Earlier { key: Some(key), ..earlier }).map_err(|error| error.to_string())
+}
+
+/// Verifies a page of a report, when the text is one: how many leavers it names, and who signed it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn report(text: &str, earlier: &Earlier) -> Option<Result<(usize, String), String>> {
+    let page: Value = serde_json::from_str(text).ok()?;
+    (page["type"] == REPORT).then_some(())?;
+    let Some(key) = statement::signer(REPORT, &page) else {
+        return Some(Err("the signature of the report is not right".into()));
+    };
+    if earlier.key.as_ref().is_some_and(|known| *known != key) {
+        return Some(Err("the report is signed with another key".into()));
+    }
+    Some(Ok((page["leavers"].as_array().map_or(0, Vec::len), key)))
 }
 
 fn file<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str) -> Result<String, String> {

@@ -9,19 +9,20 @@ use ceven_actors::{
         audit::Report,
         caller::Caller,
         connector::Connector,
-        id::{ConnectorId, OffboardingId, SessionId, TokenId, UserId},
+        id::{ConnectorId, SessionId, TokenId, UserId},
         offboarding::{Offboarding, Task},
         okta::OktaConnection,
-        policy::Policy,
         role::Role,
         session::{Ending, Person},
         token::{Token, TokenKind},
         user::User,
     },
-    organization::message::{Answer, Answered, Command, OffboardOptions, OrganizationError},
+    organization::message::{Answered, Command, OrganizationError},
 };
 
 use serde_json::{Map, Value};
+
+mod leaving;
 
 use super::{reply::Failure, session::SignedIn};
 use crate::{
@@ -30,7 +31,6 @@ use crate::{
     doctor::{self, Finding},
     event_stream::{self, Credentials, StreamError},
     evidence::export,
-    offboardings::{self, Released},
     okta::{self, OktaError, OktaForm},
     people::{self, PeopleFilter, PeoplePage},
     setup::{self, Setup},
@@ -299,51 +299,6 @@ impl Administering<'_> {
             doctor::organization::look(self.0.app, &self.who().snapshot, "")
         );
         server.into_iter().chain(own).collect()
-    }
-
-    /// What offboarding a person would do at each connected tool.
-    ///
-    /// # Errors
-    /// 404.
-    pub async fn preview(&self, user: &Arc<User>) -> Vec<connectors::Preview> {
-        connectors::preview(self.0.app, &self.who().snapshot, user).await
-    }
-
-    /// Ends a person's access, everywhere.
-    ///
-    /// # Errors
-    /// 404, or 409 for the last admin and for someone who is being offboarded.
-    pub async fn offboard(&self, id: UserId, options: OffboardOptions) -> Result<OffboardingId, Failure> {
-        self.offboarding(Command::Offboard { id, options: Arc::new(options) }).await
-    }
-
-    /// Cancels, tries again, or marks as done by hand.
-    ///
-    /// # Errors
-    /// 404 for what is finished or was never there.
-    pub async fn offboarding(&self, command: Command) -> Result<OffboardingId, Failure> {
-        match self.0.execute(command).await?.answer {
-            Answer::Offboarding(id) => Ok(id),
-            _ => Err(OrganizationError::Unavailable.into()),
-        }
-    }
-
-    /// Decides for the organization.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    pub async fn set_policy(&self, policy: Policy) -> Result<(), Failure> {
-        self.0.execute(Command::SetPolicy { policy }).await.map(drop)
-    }
-
-    /// Lets the tools be told of what the guard holds: of one, or of all.
-    ///
-    /// # Errors
-    /// 404 for one that is not held.
-    pub async fn release(&self, only: Option<OffboardingId>) -> Result<Released, Failure> {
-        let visit = self.0;
-        let caller = visit.who.caller(visit.ip, &visit.request_id);
-        Ok(offboardings::release(visit.app, visit.who.organization, only, &caller).await?)
     }
 
     async fn draw(

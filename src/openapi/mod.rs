@@ -9,6 +9,7 @@ use crate::{app::App, http::session};
 
 mod operation;
 mod operations;
+mod parameters;
 mod schemas;
 
 pub use operation::{Access, Body, Operation, Success, Unknown, find};

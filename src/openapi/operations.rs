@@ -1,53 +1,14 @@
 //! Every operation below `/api/v1`. What is not in this list is not served, whatever the route table says.
-use super::operation::{Access::*, JSON, Operation, Parameter};
+use super::{
+    operation::{Access::*, JSON, Operation},
+    parameters::{CALLBACK, EXPORT, LIST, ONE, PEOPLE, REPORT, START, parameter},
+};
 
 const SCIM_JSON: &str = "application/scim+json";
 const NDJSON: &str = "application/x-ndjson";
 const FORM: &str = "application/x-www-form-urlencoded";
 const OFFBOARDING_ID: &[(&str, &str)] = &[(JSON, "OffboardingId")];
 
-const fn parameter(name: &'static str, schema: &'static str, about: &'static str) -> Parameter {
-    Parameter { name, schema, about }
-}
-
-const PEOPLE: &[Parameter] = &[
-    parameter("q", "Text", "Part of a name or an address, without case."),
-    parameter("active", "Flag", "Active people, or deactivated ones."),
-    parameter("role", "RoleFilter", "People with this role."),
-    parameter("limit", "Limit", "People of a page; 50 when absent, and never more than the server allows."),
-    parameter("cursor", "Text", "`next_cursor` of the page before."),
-];
-const EXPORT: &[Parameter] = &[
-    parameter("after_seq", "Seq", "Only entries after this one: how an export goes on where another ended."),
-    parameter("from", "TimeOrDate", "Entries from this time on, or from the beginning of this day."),
-    parameter("to", "TimeOrDate", "Entries before this time, or until the end of this day."),
-    parameter("action", "Word", "Entries of this action, such as `user.deactivate`."),
-    parameter("actor", "Word", "Entries by this id, this token's label, or this person's address."),
-    parameter("resource", "Word", "Entries about this id, this type, or this `Type/id`."),
-];
-const START: &[Parameter] = &[
-    parameter("org", "Text", "Slug of the organization."),
-    parameter("login_hint", "Text", "Address of whoever signs in; its domain tells the organization."),
-    parameter("iss", "Text", "Okta's issuer: what the tile sends."),
-    parameter("next", "Text", "Page of the console to go to afterwards."),
-    parameter("target_link_uri", "Text", "The same, as a whole address."),
-];
-const CALLBACK: &[Parameter] = &[
-    parameter("state", "Text", "As it was sent to Okta."),
-    parameter("code", "Text", "What the tokens are had for."),
-    parameter("iss", "Text", "Who answers (RFC 9207)."),
-    parameter("error", "Text", "Why there is no code."),
-];
-const LIST: &[Parameter] = &[
-    parameter("filter", "Text", "RFC 7644 section 3.4.2.2."),
-    parameter("startIndex", "ScimNumber", "From 1."),
-    parameter("count", "ScimNumber", "Resources of a page."),
-    parameter("sortBy", "Text", "An attribute."),
-    parameter("sortOrder", "SortOrder", "RFC 7644 section 3.4.2.3."),
-    parameter("attributes", "Text", "Attributes to return, separated by commas."),
-    parameter("excludedAttributes", "Text", "Attributes to leave out, separated by commas."),
-];
-const ONE: &[Parameter] = &[LIST[5], LIST[6]];
 const SCIM_BODY: &[&str] = &[SCIM_JSON, JSON];
 const RESOURCE: &[(&str, &str)] = &[(SCIM_JSON, "ScimResource")];
 const RESOURCES: &[(&str, &str)] = &[(SCIM_JSON, "ScimList")];
@@ -161,6 +122,10 @@ pub const OPERATIONS: &[Operation] = &[
         .query(&[parameter("user", "Id", "Of this person only.")])
         .gives(200, &[(JSON, "Offboardings")], "Up to 100 of them.")
         .refuses(&[404]),
+    offboarding("GET", "/offboardings/report", "getReport", "Who left in a range of time, signed.")
+        .by(AdminOrToken)
+        .query(REPORT)
+        .gives(200, &[(JSON, "Anything"), ("text/csv", "Text")], "The leavers, in the order of asking."),
     offboarding("GET", "/offboardings/{id}", "getOffboarding", "An offboarding with every tool's part.")
         .by(Member)
         .gives(200, &[(JSON, "OffboardingWithSteps")], "The offboarding."),
@@ -178,7 +143,8 @@ pub const OPERATIONS: &[Operation] = &[
     offboarding("POST", "/offboardings/{id}/retry", "retryOffboarding", "Tries again what is not done.")
         .by(Admin)
         .may_take("Retry")
-        .gives(202, OFFBOARDING_ID, "It goes on."),
+        .gives(202, &[(JSON, "Retried")], "It goes on, where it can.")
+        .refuses(&[409]),
     offboarding(
         "POST",
         "/offboardings/{id}/done",
@@ -246,6 +212,21 @@ pub const OPERATIONS: &[Operation] = &[
     )
     .gives(200, &[(JSON, "Checks")], "What was found.")
     .refuses(&[400]),
+    connector(
+        "POST",
+        "/connectors/{id}/coverage",
+        "beginCoverage",
+        "Begins to look who of the active people has no account at a tool; changes nothing there.",
+    )
+    .gives(202, &[(JSON, "CoverageBegun")], "It goes on in the background.")
+    .refuses(&[409]),
+    connector(
+        "GET",
+        "/connectors/{id}/coverage",
+        "getCoverage",
+        "What was found last, and what is going on.",
+    )
+    .gives(200, &[(JSON, "Coverage")], "Who would not be removed."),
     token("GET", "/sso/scim-tokens", "listTokens", "Bearer tokens, without the tokens themselves.").gives(
         200,
         &[(JSON, "Tokens")],

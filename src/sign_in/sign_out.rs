@@ -22,7 +22,7 @@ use super::okta::Departure;
 use crate::app::App;
 
 /// Where an ID token belongs (2).
-fn place(session: SessionId) -> String {
+pub(crate) fn place(session: SessionId) -> String {
     format!("id token of session {session}")
 }
 

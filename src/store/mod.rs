@@ -25,6 +25,7 @@ use serde_json::json;
 pub mod audit_log;
 pub mod backup;
 pub mod condition;
+pub mod coverage;
 pub mod days;
 pub mod entity;
 pub mod freshness;

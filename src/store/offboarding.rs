@@ -1,16 +1,16 @@
 //! Offboardings as rows: what is due, what has been, and which node works at which tool.
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use ceven_actors::{
     domain::{
         id::{ConnectorId, OffboardingId, OrganizationId, UserId},
         offboarding::{Offboarding, Task},
     },
-    ports::{BoxFuture, Leases, StoreError},
+    ports::{BoxFuture, Leases, Store as _, StoreError},
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Statement,
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, ExprTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement,
 };
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use super::{
     scope::in_organization,
     unread,
 };
+use crate::evidence::report::{Leaver, Place, Range};
 
 impl SqlStore {
     /// Organizations whose tools have something to do, and scheduled offboardings whose time has come.
@@ -114,6 +115,46 @@ impl SqlStore {
         rows.iter().map(rows::offboarding).collect()
     }
 
+    /// Offboardings that were asked for in a range, oldest first, after a place, with their tools' parts.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a row cannot be read.
+    pub async fn leavers(
+        &self,
+        organization: OrganizationId,
+        range: Range,
+        after: Option<Place>,
+        count: u64,
+    ) -> Result<Vec<Leaver>, StoreError> {
+        use offboarding::Column;
+        let mut query = in_organization::<offboarding::Entity>(organization)
+            .filter(Column::AskedMs.gte(range.from_ms))
+            .filter(Column::AskedMs.lt(range.to_ms));
+        if let Some((asked_ms, id)) = after {
+            let later = Column::AskedMs.gt(asked_ms);
+            query = query.filter(later.or(Column::AskedMs.eq(asked_ms).and(Column::Id.gt(id.0))));
+        }
+        let query = query.order_by_asc(Column::AskedMs).order_by_asc(Column::Id).limit(count);
+        let rows = query.all(&self.reader).await.map_err(unread)?;
+        let tasks = in_organization::<task::Entity>(organization)
+            .filter(task::Column::OffboardingId.is_in(rows.iter().map(|row| row.id)))
+            .order_by_asc(task::Column::Id)
+            .all(&self.reader)
+            .await
+            .map_err(unread)?;
+        let mut parts: HashMap<OffboardingId, Vec<Task>> = HashMap::new();
+        for task in &tasks {
+            let task = rows::task(task)?;
+            parts.entry(task.offboarding).or_default().push(task);
+        }
+        let leaver = |row: &offboarding::Model| {
+            let one = rows::offboarding(row)?;
+            let tasks = parts.remove(&one.id).unwrap_or_default();
+            Ok(Leaver { one, tasks })
+        };
+        rows.iter().map(leaver).collect()
+    }
+
     async fn claim_lease(
         &self,
         connector: ConnectorId,
@@ -145,11 +186,18 @@ impl SqlStore {
 impl Leases for SqlStore {
     fn claim(
         &self,
+        organization: OrganizationId,
         connector: ConnectorId,
         node: Uuid,
         lasting: Duration,
-    ) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async move { self.claim_lease(connector, node, lasting).await.map_err(unread) })
+    ) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        Box::pin(async move {
+            if !self.claim_lease(connector, node, lasting).await.map_err(unread)? {
+                return Ok(None);
+            }
+            let heads = self.heads(&[organization], &[]).await?;
+            Ok(heads.seqs.first().map(|(_, seq)| *seq))
+        })
     }
 
     fn release(&self, connector: ConnectorId, node: Uuid) -> BoxFuture<'_, ()> {

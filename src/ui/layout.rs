@@ -107,6 +107,8 @@ fn done(ask: &Ask<'_>) -> Markup {
         Some("session") => "The session was ended.",
         Some("sessions") => "All sessions of this person were ended.",
         Some("saved") => "The settings were saved.",
+        Some("looking") => "Everyone is being looked up in the background.",
+        Some("retried") => "It is being tried again.",
         Some("released") => "The tools are being told.",
         Some("connected") => {
             "The tool was connected. Run the check to see whether everything it needs is there."

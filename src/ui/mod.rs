@@ -31,8 +31,8 @@ use crate::{
     },
 };
 use pages::{
-    api, audit, audit_entry, connectors, dashboard, doctor, event_stream, handover, login, offboard,
-    offboarding, okta, person, requests, settings, sso, team, tokens,
+    api, attention, audit, audit_entry, connectors, coverage, dashboard, doctor, event_stream, handover,
+    login, offboard, offboarding, okta, person, report, requests, settings, sso, team, tokens,
 };
 
 /// Bytes of a form.
@@ -183,17 +183,19 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("GET", ["app", "team", id, "offboard"]) => offboard::show(ask, id).await,
         ("POST", ["app", "team", id, "offboard"]) => offboard::begin(ask, id).await,
         ("GET", ["app", "offboardings"]) => offboarding::list(ask).await,
-        ("POST", ["app", "offboardings", "release"]) => offboarding::release(ask).await,
+        ("GET", ["app", "offboardings", "report"]) => report::show(ask).await,
+        ("POST", ["app", "offboardings", "release"]) => attention::release(ask).await,
         ("GET", ["app", "offboardings", id]) => offboarding::show(ask, id).await,
         ("POST", ["app", "offboardings", id, action @ ("retry" | "done" | "cancel")]) => {
             offboarding::act(ask, id, action).await
         }
-        ("GET", ["app", "connectors"]) => connectors::show(ask),
+        ("GET", ["app", "connectors"]) => connectors::show(ask).await,
         ("GET", ["app", "connectors", "new", kind]) => connectors::new(ask, kind),
         ("POST", ["app", "connectors", "new", kind]) => connectors::add(ask, kind).await,
         ("GET", ["app", "connectors", id]) => connectors::one(ask, id).await,
         ("POST", ["app", "connectors", id]) => connectors::save(ask, id).await,
         ("POST", ["app", "connectors", id, "check"]) => connectors::check(ask, id).await,
+        ("POST", ["app", "connectors", id, "coverage"]) => coverage::begin(ask, id).await,
         ("POST", ["app", "connectors", id, "remove"]) => connectors::remove(ask, id).await,
         ("GET", ["app", "sso", "okta"]) => okta::show(ask).await,
         ("POST", ["app", "sso", "okta"]) => okta::save(ask).await,

@@ -19,6 +19,7 @@ const STATES = (ids) => ({
   "/app/audit?action=nothing.like.this": "audit log, filtered empty",
   "/app/audit?from=yesterday": "audit log, bad filter",
   "/app/audit?action=user.patch&done=saved": "audit log, something was saved",
+  "/app/offboardings/report?from=2020-01-01&to=2020-01-02": "report, empty",
   "/app/nowhere": "not found",
   "/app/team/00000000-0000-4000-8000-000000000000": "not a person",
 });

@@ -5,6 +5,7 @@ mod console;
 mod dev;
 mod evidence;
 mod faults;
+mod keys;
 mod layers;
 mod ledger;
 mod model;

@@ -16,7 +16,11 @@ use crate::{
     support::{Scim, Server},
 };
 
+mod attention;
+mod coverage;
 mod guard;
+mod preview;
+mod report;
 
 /// How a receiver answers.
 #[derive(Debug, Clone, Copy)]
@@ -368,9 +372,16 @@ async fn a_scim_server_is_told_and_read_back(server: Server) {
     // A token that was revoked there pauses the tool here.
     let tokens = server.json(&["token", "list", "--org", "globex"]);
     server.json(&["token", "revoke", tokens[0]["id"].as_str().unwrap(), "--org", "globex"]);
-    let stuck = server.run(&["user", "offboard", "eva@acme.example", "--org", "acme", "--wait"]);
+    let stuck = server.run(&["user", "offboard", "eva@acme.example", "--org", "acme", "--wait", "--json"]);
     assert_eq!(stuck.status.code(), Some(5), "{}", String::from_utf8_lossy(&stuck.stdout));
+    let said: Value = serde_json::from_slice(&stuck.stdout).unwrap();
+    assert_eq!(said["status"], "running", "the document is on standard output: {said}");
     let id = added["id"].as_str().unwrap();
+    let failed = server.run(&["connector", "check", id, "--json"]);
+    assert_eq!(failed.status.code(), Some(5));
+    let said: Value = serde_json::from_slice(&failed.stdout).unwrap();
+    assert!(said["checks"].to_string().contains("failed"), "{said}");
+    assert_eq!(server.run(&["connector", "check", id, "--org", "globex"]).status.code(), Some(1));
     let paused = browser.get(&format!("/api/v1/connectors/{id}")).await.expect(200);
     assert!(paused["paused"]["reason"].is_string(), "{paused}");
 }

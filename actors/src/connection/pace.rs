@@ -2,14 +2,14 @@
 
 /// A tenth of a minute's requests may go out at once; after that they are spaced evenly (generic cell rate algorithm).
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     /// When the requests sent so far would have been due, had they been spaced evenly.
     due_ms: i64,
 }
 
 impl Pace {
     /// Takes the next place; returns how long to wait for it.
-    pub(super) fn take_ms(&mut self, now_ms: i64, per_minute: u32) -> i64 {
+    pub fn take_ms(&mut self, now_ms: i64, per_minute: u32) -> i64 {
         let per_minute = i64::from(per_minute.max(1));
         let spacing_ms = 60_000 / per_minute;
         let burst_ms = spacing_ms * (per_minute / 10).max(1);

@@ -31,15 +31,17 @@ const REPORT_PAUSE: Duration = Duration::from_millis(250);
 
 /// Answers to requests for tokens, by name, with the time until which they are used (5).
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<&'static str, (Response, i64)>>);
+pub struct Tokens(Mutex<HashMap<&'static str, (Response, i64)>>);
 
 impl Tokens {
-    fn get(&self, name: &str, now_ms: i64) -> Option<Response> {
+    /// A kept answer that can still be used.
+    pub fn get(&self, name: &str, now_ms: i64) -> Option<Response> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(name).filter(|(_, until_ms)| now_ms < *until_ms).map(|(response, _)| response.clone())
     }
 
-    fn keep(&self, name: &'static str, response: &Response) {
+    /// Keeps an answer as long as it says that its token lives.
+    pub fn keep(&self, name: &'static str, response: &Response) {
         let Some(until_ms) = usable_until_ms(response) else { return };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(name, (response.clone(), until_ms));

@@ -217,13 +217,13 @@ impl Okta {
                 "suspend",
                 format!("/api/v1/users/{id}/lifecycle/suspend"),
                 "the person stays in the apps that Okta provisions: only the effect deactivate removes them there",
-                Some("Unsuspend the person in Okta: groups and apps are as they were."),
+                "Unsuspend the person in Okta: groups and apps are as they were.",
             ),
             Effect::Deactivate => (
                 "deactivate",
                 format!("/api/v1/users/{id}/lifecycle/deactivate?sendEmail=false"),
                 "Okta also removes the person from the apps that it provisions, which cannot be undone",
-                None,
+                "Activate the person again in Okta; what Okta removed in its apps does not come back by itself.",
             ),
         };
         let outcome = match (self.effect, user.status.as_str()) {
@@ -240,7 +240,7 @@ impl Okta {
         };
         pass.report(Step {
             name: name.to_owned(),
-            undo: undo.filter(|_| matches!(outcome, Outcome::Done | Outcome::Planned)).map(str::to_owned),
+            undo: matches!(outcome, Outcome::Done | Outcome::Planned).then(|| undo.to_owned()),
             outcome,
             detail: Some(format!("was {}; {effect}", user.status)),
         });

@@ -29,6 +29,19 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::CommandLine => "command_line",
+            Self::ScimDeactivate => "scim_deactivate",
+            Self::ScimDelete => "scim_delete",
+            Self::UniversalLogout => "universal_logout",
+            Self::SecurityEvent => "security_event",
+            Self::Scheduled => "scheduled",
+        }
+    }
+
     /// Whether a person is waiting for it: their tasks go ahead of the queue.
     pub fn is_urgent(self) -> bool {
         !matches!(self, Self::ScimDeactivate | Self::ScimDelete)

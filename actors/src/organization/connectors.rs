@@ -56,11 +56,12 @@ pub(super) fn remove(state: &Snapshot, id: ConnectorId, stamp: Stamp) -> Decided
     Ok(decision)
 }
 
-/// The tool no longer takes its credentials: it is not used until someone mends them.
+/// The tool no longer takes its credentials: it is not used until someone mends them. One entry a pause, however many
+/// people were to be removed there.
 pub(super) fn pause(decision: &mut Decision, old: &Arc<Connector>, reason: &str, stamp: Stamp) {
     let paused = crate::domain::connector::Paused { reason: reason.into(), since_ms: stamp.at_ms };
     let new = Connector { paused: Some(paused), ..(**old).clone() };
-    decision.drafts.push(draft("connector.change", &new, Some(old.view()), new.view()));
+    decision.drafts.push(draft("connector.pause", &new, Some(old.view()), new.view()));
     decision.changes.push(Change::Connector(Arc::new(new)));
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    connectors, groups, logout,
+    connectors, groups, keys, logout,
     message::{Answer, Command, OrganizationError},
     offboarding, okta, policy, restore, sessions,
     state::Snapshot,
@@ -100,6 +100,7 @@ fn decide_alone(
         Command::CancelOffboarding { id } => offboarding::cancel(state, *id, stamp),
         Command::Release { only } => offboarding::release(state, *only, stamp),
         Command::SetPolicy { policy } => policy::set(state, *policy),
+        Command::Reseal { key, pairs } => keys::reseal(state, key, pairs),
         Command::Retry { id, task, account } => {
             offboarding::retry(state, *id, *task, account.as_ref(), stamp)
         }
@@ -118,6 +119,7 @@ fn authorize(
 ) -> Result<(), OrganizationError> {
     let allowed = match caller.authority {
         Authority::Operator => true,
+        _ if matches!(command, Command::Reseal { .. }) => false,
         Authority::Token(id) => state.token(id).is_some_and(|token| {
             token.kind == TokenKind::Scim && token.is_live(stamp.at_ms) && is_scim(command)
         }),

@@ -10,7 +10,7 @@ use crate::{
         caller::{Caller, Stamp},
         connector::Connector,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
-        okta::{OktaConnection, StreamChange, UsedToken},
+        okta::{OktaConnection, Sealed, StreamChange, UsedToken},
         policy::Policy,
         role::Role,
         session::{Ending, Person, Refusals, Session},
@@ -214,6 +214,13 @@ pub enum Command {
         /// All of them.
         policy: Policy,
     },
+    /// Secrets that were sealed anew under another master key: the same secrets.
+    Reseal {
+        /// Id of the key.
+        key: Box<str>,
+        /// As they were, and as they are now.
+        pairs: Arc<[(Sealed, Sealed)]>,
+    },
     /// Tries again at once what is waiting or needs attention.
     Retry {
         /// Of which offboarding.
@@ -298,6 +305,8 @@ pub enum Answer {
     Offboarding(OffboardingId),
     /// So many were let go.
     Released(usize),
+    /// So many secrets were sealed anew.
+    Resealed(usize),
 }
 
 /// An answer and the durable state it can be read from.

@@ -15,6 +15,7 @@ pub mod actor;
 mod connectors;
 pub mod decide;
 mod groups;
+mod keys;
 mod logout;
 pub mod message;
 mod offboarding;

@@ -11,6 +11,7 @@
 //! 8. Where the organization guards against mass deactivation, those of SCIM beyond so many in a while are held: access
 //!    to Ceven ends as ever, and the tools are told when an admin lets it go on. What Okta's Universal Logout and the
 //!    console ask for is never held.
+//! 9. Trying again where every tool that is meant is paused is refused with what mends it: it would come to nothing.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -116,6 +117,9 @@ pub(super) fn retry(
     if tasks.is_empty() {
         return Err(not_found("Offboarding", id));
     }
+    if let Some(text) = paused_everywhere(state, &tasks) {
+        return Err(OrganizationError::Conflict(text)); // (9)
+    }
     for task in tasks {
         let again = Task {
             state: TaskState::Waiting,
@@ -130,6 +134,19 @@ pub(super) fn retry(
         settle(state, &mut decision, again, stamp);
     }
     Ok(decision)
+}
+
+/// What mends it, when every tool that is meant is paused.
+fn paused_everywhere(state: &Snapshot, tasks: &[Arc<Task>]) -> Option<String> {
+    let reason = |task: &Arc<Task>| {
+        let paused = state.connector(task.connector)?.paused.as_ref()?;
+        Some(format!("{} is paused, because it refuses its credentials: {}.", task.name, paused.reason))
+    };
+    let mut reasons = tasks.iter().map(reason).collect::<Option<Vec<_>>>()?;
+    reasons.push(
+        "Save its settings again with credentials that work; what waits there then goes on by itself.".into(),
+    );
+    Some(reasons.join(" "))
 }
 
 pub(super) fn mark_done(state: &Snapshot, id: TaskId, note: &str, stamp: Stamp) -> Decided {

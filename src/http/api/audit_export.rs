@@ -120,7 +120,7 @@ fn actors(text: &str, snapshot: &Snapshot) -> Vec<String> {
     ids
 }
 
-fn time_or_date_ms(text: &str, day_ms: i64) -> Option<i64> {
+pub(super) fn time_or_date_ms(text: &str, day_ms: i64) -> Option<i64> {
     const DATE: &[time::format_description::BorrowedFormatItem<'_>] =
         time::macros::format_description!("[year]-[month]-[day]");
     time_ms(text).or_else(|| {

@@ -1,10 +1,16 @@
 //! `/api/v1/connectors`: connected tools.
-use ceven_actors::connector::{KINDS, Kind};
+use ceven_actors::{
+    clock::rfc3339,
+    connector::{KINDS, Kind},
+};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Call, text};
-use crate::http::{reply, reply::Failure};
+use crate::{
+    coverage::{Coverage, Going},
+    http::{reply, reply::Failure},
+};
 
 pub(super) async fn list(call: &Call<'_>) -> Answer {
     let visit = call.visit().await?;
@@ -52,6 +58,26 @@ pub(super) async fn check(call: &Call<'_>, id: &str) -> Answer {
     let admin = visit.administering()?;
     let steps = admin.check_connector(&*admin.connector(id)?).await?;
     Ok(reply::json(StatusCode::OK, &json!({ "checks": steps })))
+}
+
+pub(super) async fn begin_coverage(call: &Call<'_>, id: &str) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let going = admin.begin_coverage(&admin.connector(id)?)?;
+    Ok(reply::json(StatusCode::ACCEPTED, &json!({ "running": going_view(going) })))
+}
+
+pub(super) async fn coverage(call: &Call<'_>, id: &str) -> Answer {
+    let visit = call.visit().await?;
+    let admin = visit.administering()?;
+    let connector = admin.connector(id)?.id;
+    let running = call.app.coverage.of(connector).map(going_view);
+    let found = admin.coverages().await?.get(&connector).map(Coverage::view);
+    Ok(reply::json(StatusCode::OK, &json!({ "running": running, "found": found })))
+}
+
+fn going_view(going: Going) -> Value {
+    json!({ "begun_at": rfc3339(going.begun_ms), "done": going.done, "of": going.of })
 }
 
 fn settings(body: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {

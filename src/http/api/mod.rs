@@ -15,6 +15,7 @@ mod evidence;
 pub mod instance;
 mod offboardings;
 mod okta;
+mod report;
 mod sessions;
 mod settings;
 mod tokens;
@@ -35,6 +36,7 @@ use crate::{
 
 pub use audit_export::filter as audit_filter;
 pub use offboardings::{time_ms, view as offboarding_view};
+pub use report::{after as report_after, range as report_range};
 pub use sessions::used_ms;
 pub use users::{people_filter, role_named};
 
@@ -93,8 +95,11 @@ async fn route(call: Call<'_>, segments: &[&str]) -> Answer {
         ("PUT", ["connectors", id]) => connectors::change(call, id).await,
         ("DELETE", ["connectors", id]) => connectors::remove(&call, id).await,
         ("POST", ["connectors", id, "check"]) => connectors::check(&call, id).await,
+        ("POST", ["connectors", id, "coverage"]) => connectors::begin_coverage(&call, id).await,
+        ("GET", ["connectors", id, "coverage"]) => connectors::coverage(&call, id).await,
         ("POST", ["users", id, "offboard"]) => offboardings::offboard(call, id).await,
         ("GET", ["offboardings"]) => offboardings::list(&call).await,
+        ("GET", ["offboardings", "report"]) => report::get(&call).await,
         ("POST", ["offboardings", "release"]) => offboardings::release(call).await,
         ("GET", ["offboardings", id]) => offboardings::get(&call, id).await,
         ("GET", ["offboardings", id, "events"]) => events::follow(&call, id).await,

@@ -1,11 +1,15 @@
 //! `/api/v1/users/{id}/offboard` and `/api/v1/offboardings`.
 use ceven_actors::{
+    clock::rfc3339,
     connector::pass::Match,
     domain::{
         id::{OffboardingId, TaskId},
         offboarding::{Offboarding, Task},
     },
-    organization::message::{Command, OffboardOptions},
+    organization::{
+        message::{Command, OffboardOptions},
+        state::Snapshot,
+    },
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -32,13 +36,12 @@ pub(super) async fn offboard(mut call: Call<'_>, id: &str) -> Answer {
         Some(_) => return Err(Failure::Bad("dry_run must be true or false.".into())),
     };
     if is_dry {
-        let steps: Vec<Value> = admin.preview(&user).await.iter().map(|preview| preview.view()).collect();
-        let sessions =
-            admin.who().snapshot.sessions_of(ceven_actors::domain::session::Person::User(user.id)).count();
-        let view = json!({ "dry_run": true, "active": user.active, "sessions": sessions, "tools": steps });
-        return Ok(reply::json(StatusCode::OK, &view));
+        return Ok(reply::json(StatusCode::OK, &admin.preview(&user).await.view(call.app)));
     }
     let options = options(&body)?;
+    if let Some(receipt) = text(&body, "preview")? {
+        admin.still_so(&user, &receipt).await?;
+    }
     let offboarding = admin.offboard(user.id, options).await?;
     Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": offboarding })))
 }
@@ -104,8 +107,9 @@ pub(super) async fn retry(mut call: Call<'_>, id: &str) -> Answer {
         (Some(_), Some(id)) if !id.is_empty() && id.len() <= 255 => Some(Match::chosen(&id)),
         _ => return Err(Failure::Bad("account must be an id, and task must say of which tool.".into())),
     };
-    let id = admin.offboarding(Command::Retry { id, task, account }).await?;
-    Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": id })))
+    admin.offboarding(Command::Retry { id, task, account }).await?;
+    let paused = paused(&admin.who().snapshot, id, task);
+    Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": id, "paused": paused })))
 }
 
 pub(super) async fn release(mut call: Call<'_>) -> Answer {
@@ -116,6 +120,23 @@ pub(super) async fn release(mut call: Call<'_>) -> Answer {
     let only = only.map(|id| id.parse().map_err(|_| missing("Offboarding", id))).transpose()?;
     let released = admin.release(only).await?;
     Ok(reply::json(StatusCode::ACCEPTED, &json!({ "released": released.count, "held": released.left })))
+}
+
+/// Tools that cannot be tried again now, and what mends them.
+fn paused(snapshot: &Snapshot, id: OffboardingId, only: Option<TaskId>) -> Vec<Value> {
+    let tasks =
+        snapshot.tasks().filter(|task| task.offboarding == id && only.is_none_or(|only| only == task.id));
+    let paused = tasks.filter_map(|task| {
+        let connector = snapshot.connector(task.connector)?;
+        let paused = connector.paused.as_ref()?;
+        Some(json!({
+            "connector": { "id": connector.id, "kind": connector.kind, "name": connector.name },
+            "reason": paused.reason,
+            "since": rfc3339(paused.since_ms),
+            "remedy": "Save the tool's settings again with credentials that work.",
+        }))
+    });
+    paused.collect()
 }
 
 fn task_of(body: &Map<String, Value>) -> Result<Option<TaskId>, Failure> {

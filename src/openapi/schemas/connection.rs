@@ -28,7 +28,22 @@ pub(super) fn connectors() -> Schemas {
         json!({ "type": ["object", "null"], "additionalProperties": true,
         "description": "By the names of the kind's fields." })
     };
+    let running = || object([("begun_at", time()), ("done", number()), ("of", number())]);
+    let gap = object([("user", id()), ("user_name", text()), ("why", text())]);
+    let found = object([
+        ("begun_at", time()),
+        ("ended_at", time()),
+        ("people", about(number(), "Active people who were looked up.")),
+        ("matched", number()),
+        ("missing", number()),
+        ("ambiguous", number()),
+        ("unknown", about(number(), "About whom the tool gave no answer.")),
+        ("gaps", about(list(gap), "The first 1000 of those who are not matched.")),
+        ("stopped", about(text_or_null(), "Why it ended before everyone was looked up.")),
+    ]);
     vec![
+        ("CoverageBegun", object([("running", running())])),
+        ("Coverage", object([("running", or_null(running())), ("found", or_null(found))])),
         ("ConnectorName", object([("id", id()), ("kind", kinds()), ("name", text())])),
         ("Connector", connector),
         (

@@ -43,6 +43,10 @@ pub(super) fn offboardings() -> Schemas {
         ("dry_run?", json!({ "type": ["boolean", "null"] })),
         ("reason?", note()),
         ("ticket?", note()),
+        (
+            "preview?",
+            about(text_or_null(), "`preview` of a dry run: refused when that is old or no longer so."),
+        ),
         ("run_at?", about(time_or_null(), "When it is to begin; at once when absent.")),
     ]);
     let retry = json!({ "anyOf": [
@@ -57,6 +61,13 @@ pub(super) fn offboardings() -> Schemas {
     ] });
     let preview = object([
         ("dry_run", json!({ "const": true })),
+        ("user_id", id()),
+        ("facts", about(text(), "SHA-256 of what decides what an offboarding does.")),
+        (
+            "preview",
+            about(text(), "What an offboarding may name, to be refused when the facts are others by then."),
+        ),
+        ("valid_until", time()),
         ("active", flag()),
         ("sessions", number()),
         (
@@ -67,6 +78,12 @@ pub(super) fn offboardings() -> Schemas {
                 ("steps", list(reference("Step"))),
             ])),
         ),
+    ]);
+    let paused = object([
+        ("connector", reference("ConnectorName")),
+        ("reason", text()),
+        ("since", time()),
+        ("remedy", text()),
     ]);
     vec![
         ("Offboarding", offboarding),
@@ -88,7 +105,15 @@ pub(super) fn offboardings() -> Schemas {
         ("Preview", preview),
         ("Release", object([("offboarding?", about(or_null(id()), "Only this one."))])),
         ("Released", object([("released", number()), ("held", number())])),
+        ("ReportFormat", one_of(["json", "csv"])),
         ("Retry", retry),
+        (
+            "Retried",
+            object([
+                ("offboarding_id", id()),
+                ("paused", about(list(paused), "Tools that cannot be tried, and what mends them.")),
+            ]),
+        ),
         ("DoneByHand", object([("task", id()), ("note", said(1_000))])),
     ]
 }

@@ -3,6 +3,7 @@ pub mod admin;
 pub mod audit;
 pub mod connector;
 pub mod connector_lease;
+pub mod coverage;
 pub mod group;
 pub mod handover;
 pub mod head;

@@ -10,7 +10,9 @@ use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use super::coverage;
 use crate::{
+    coverage::Coverage,
     http::reply::Failure,
     ui::{
         Answer, Ask,
@@ -21,8 +23,9 @@ use crate::{
     },
 };
 
-pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
+pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
     let right = ask.visit.administering()?;
+    let found = right.coverages().await?;
     let snapshot = &right.who().snapshot;
     let open = snapshot.tasks().filter(|task| task.state.is_open()).count();
     let main = html! {
@@ -31,13 +34,14 @@ pub(in crate::ui) fn show(ask: &Ask<'_>) -> Answer {
             div.empty { p { strong { "No tools are connected." } } p { "Connect the first one below." } }
         } @else {
             div.scroll { table {
-                thead { tr { th scope="col" { "Name" } th scope="col" { "Tool" } th scope="col" { "State" } th scope="col" { "Waiting" } th scope="col" { "Connected" } } }
+                thead { tr { th scope="col" { "Name" } th scope="col" { "Tool" } th scope="col" { "State" } th scope="col" { "Waiting" } th scope="col" { "Accounts found" } th scope="col" { "Connected" } } }
                 tbody { @for connector in snapshot.connectors() {
                     tr {
                         th scope="row" { a href={ "/app/connectors/" (connector.id) } { (connector.name) } }
                         td { (title(connector)) }
                         td { (state(connector)) }
                         td { (snapshot.tasks().filter(|task| task.connector == connector.id && task.state.is_open()).count()) }
+                        td { (coverage::summary(ask, connector, found.get(&connector.id))) }
                         td { (time(connector.created_ms)) }
                     }
                 } }
@@ -142,11 +146,18 @@ fn typed(ask: &Ask<'_>, kind: &Kind) -> Map<String, Value> {
 }
 
 pub(in crate::ui) async fn one(ask: &Ask<'_>, id: &str) -> Answer {
-    let connector = ask.visit.administering()?.connector(id)?;
-    ok(one_page(ask, &connector, None, None))
+    let right = ask.visit.administering()?;
+    let connector = right.connector(id)?;
+    let found = right.coverages().await?;
+    ok(one_page(ask, &connector, (None, found.get(&connector.id)), None))
 }
 
-fn one_page(ask: &Ask<'_>, connector: &Connector, checks: Option<&[Step]>, error: Option<&str>) -> Markup {
+fn one_page(
+    ask: &Ask<'_>,
+    connector: &Connector,
+    (checks, found): (Option<&[Step]>, Option<&Coverage>),
+    error: Option<&str>,
+) -> Markup {
     let address = format!("/app/connectors/{}", connector.id);
     let main = html! {
         p.crumb { a href="/app/connectors" { "Tools" } }
@@ -170,6 +181,7 @@ fn one_page(ask: &Ask<'_>, connector: &Connector, checks: Option<&[Step]>, error
                     p { "Goes through the credentials and every right that is needed. Nothing is changed at the tool." }
                     form method="post" action={ (address) "/check" } { (csrf(ask)) button type="submit" { "Run the check" } }
                 }
+                (coverage::card(ask, connector, found))
                 section.card {
                     h2 { "Disconnect" }
                     p { "People are no longer removed from here. Removals that are still waiting are cancelled." }
@@ -177,6 +189,7 @@ fn one_page(ask: &Ask<'_>, connector: &Connector, checks: Option<&[Step]>, error
                 }
             }
         }
+        @if let Some(found) = found { (coverage::gaps(found)) }
     };
     framed(ask, Place::Connectors, &connector.name, html! { (state(connector)) }, main)
 }
@@ -224,7 +237,7 @@ pub(in crate::ui) async fn save(ask: &Ask<'_>, id: &str) -> Answer {
     let kind = kind(&old.kind).ok_or(Failure::Nowhere)?;
     match right.set_connector(Some(&old), (&old.kind, ask.form.get("name")), typed(ask, kind)).await {
         Ok(saved) => Ok(see_other(&format!("/app/connectors/{}?done=saved", saved.id))),
-        Err(failure) => again(failure, |error| one_page(ask, &old, None, Some(error))),
+        Err(failure) => again(failure, |error| one_page(ask, &old, (None, None), Some(error))),
     }
 }
 
@@ -232,7 +245,7 @@ pub(in crate::ui) async fn check(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
     let connector = right.connector(id)?;
     let steps = right.check_connector(&connector).await?;
-    ok(one_page(ask, &connector, Some(&steps), None))
+    ok(one_page(ask, &connector, (Some(&steps), None), None))
 }
 
 pub(in crate::ui) async fn remove(ask: &Ask<'_>, id: &str) -> Answer {

@@ -12,7 +12,7 @@ use ceven_actors::{
 };
 use maud::{Markup, html};
 
-use super::{audit::rows, offboarding::held_notice};
+use super::{attention, audit::rows};
 use crate::{
     http::reply::Failure,
     store::{
@@ -112,22 +112,16 @@ fn needs_you(ask: &Ask<'_>) -> Markup {
     });
     let ending: Vec<_> = ending.collect();
     let snapshot = &ask.visit.who.snapshot;
-    let paused: Vec<_> = snapshot.connectors().filter(|one| one.paused.is_some()).collect();
     let stuck: Vec<_> = snapshot.offboardings().filter(|one| one.status == Status::NeedsAttention).collect();
-    let is_quiet = ending.is_empty() && paused.is_empty() && stuck.is_empty();
-    if is_quiet && snapshot.held().next().is_none() {
+    if ending.is_empty() && stuck.is_empty() && !attention::is_any(ask) {
         return html! {};
     }
     html! {
         section {
             h2 { "Needs you" }
-            (held_notice(ask, html! { a.button href="/app/offboardings" { "Look at them" } }))
+            (attention::held_notice(ask, html! { a.button href="/app/offboardings" { "Look at them" } }))
             @if !stuck.is_empty() { (unfinished(&stuck)) }
-            @for tool in paused {
-                (notice(Tone::Bad, html! { "The tool " (tool.name) " is paused" },
-                    html! { "It refuses its credentials. Removals wait until they are saved again." },
-                    html! { a.button href={ "/app/connectors/" (tool.id) } { "Mend it" } }))
-            }
+            (attention::paused(ask))
             @for token in ending {
                 (notice(Tone::Warn, html! { "The token " (token.label) " ends soon" },
                     html! { @match token.kind {

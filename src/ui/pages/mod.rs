@@ -1,8 +1,10 @@
 //! One page, one file: what it shows, and what its forms do.
 pub(super) mod api;
+pub(super) mod attention;
 pub(super) mod audit;
 pub(super) mod audit_entry;
 pub(super) mod connectors;
+pub(super) mod coverage;
 pub(super) mod dashboard;
 pub(super) mod doctor;
 pub(super) mod event_stream;
@@ -12,6 +14,7 @@ pub(super) mod offboard;
 pub(super) mod offboarding;
 pub(super) mod okta;
 pub(super) mod person;
+pub(super) mod report;
 pub(super) mod requests;
 pub(super) mod settings;
 pub(super) mod sso;

@@ -1,17 +1,13 @@
 //! `/app/team/{id}/offboard`: what will happen, and the word that makes it happen.
 use std::sync::Arc;
 
-use ceven_actors::{
-    connector::pass::Step,
-    domain::{session::Person, user::User},
-    organization::message::OffboardOptions,
-};
+use ceven_actors::{connector::pass::Step, domain::user::User, organization::message::OffboardOptions};
 use http::StatusCode;
 use maud::{Markup, html};
 
 use super::connectors::{explain, outcome};
 use crate::{
-    connectors::Preview,
+    preview::{Preview, ToolPreview, still_so},
     ui::{
         Answer, Ask,
         layout::{Place, framed},
@@ -27,12 +23,12 @@ const MAX_NOTE_CHARACTERS: usize = 1_000;
 pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
     let user = ask.visit.seeing()?.person(id)?;
-    let tools = right.preview(&user).await;
-    ok(form_page(ask, &user, &tools, None))
+    let preview = right.preview(&user).await;
+    ok(form_page(ask, &user, &preview, None))
 }
 
-fn form_page(ask: &Ask<'_>, user: &Arc<User>, tools: &[Preview], error: Option<&str>) -> Markup {
-    let sessions = ask.visit.who.snapshot.sessions_of(Person::User(user.id)).count();
+fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, error: Option<&str>) -> Markup {
+    let Preview { tools, sessions, .. } = preview;
     let main = html! {
         p.crumb { a href="/app/team" { "Team" } " / " a href={ "/app/team/" (user.id) } { (user.user_name) } }
         p.lead { "This is what will happen. The tools were asked just now; nothing has been changed." }
@@ -41,13 +37,14 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, tools: &[Preview], error: Option<&
             tbody {
                 tr { th scope="row" { "Ceven" } td { (user.user_name) } td { "deactivate" }
                     td { @if user.active { (pill(Tone::Plain, "Planned")) } @else { (pill(Tone::Ok, "Already so")) } }
-                    td.wide { (sessions) @if sessions == 1 { " session ends" } @else { " sessions end" } } }
+                    td.wide { (sessions) @if *sessions == 1 { " session ends" } @else { " sessions end" } } }
                 @for tool in tools { @for (number, step) in tool.steps.iter().enumerate() { (row(tool, number, step)) } }
             }
         } }))
         @if tools.is_empty() { p.muted { "No tools are connected: access to Ceven ends, and nothing else. " a href="/app/connectors" { "Connect a tool" } "." } }
         form.card method="post" action={ "/app/team/" (user.id) "/offboard" } {
             (csrf(ask))
+            input type="hidden" name="preview" value=(preview.receipt(ask.visit.app));
             @if let Some(error) = error { p.error role="alert" { (error) } }
             label { span { "Reason (optional)" } input name="reason" maxlength=(MAX_NOTE_CHARACTERS) value=(ask.form.get("reason")) autocomplete="off"; }
             label { span { "Ticket (optional)" } input name="ticket" maxlength="200" value=(ask.form.get("ticket")) autocomplete="off" spellcheck="false"; }
@@ -59,7 +56,7 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, tools: &[Preview], error: Option<&
     framed(ask, Place::Team, &format!("Offboard {}", user.user_name), html! {}, main)
 }
 
-fn row(tool: &Preview, number: usize, step: &Step) -> Markup {
+fn row(tool: &ToolPreview, number: usize, step: &Step) -> Markup {
     let account = tool.matched.as_ref().map_or("–", |found| &found.label);
     html! { tr {
         @if number == 0 { th scope="row" { (tool.connector.name) } td { (account) } } @else { td {} td {} }
@@ -73,9 +70,18 @@ pub(in crate::ui) async fn begin(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
     let user = ask.visit.seeing()?.person(id)?;
     if ask.form.get("confirm").trim() != &*user.user_name {
-        let tools = right.preview(&user).await;
         let error = "The user name does not match: nothing was changed.";
-        return Ok(page(StatusCode::BAD_REQUEST, form_page(ask, &user, &tools, Some(error))));
+        let preview = right.preview(&user).await;
+        return Ok(page(StatusCode::BAD_REQUEST, form_page(ask, &user, &preview, Some(error))));
+    }
+    let (app, snapshot) = (ask.visit.app, &right.who().snapshot);
+    if let Err((stale, looked)) = still_so(app, snapshot, &user, ask.form.get("preview")).await {
+        let preview = match looked {
+            Some(preview) => preview,
+            None => right.preview(&user).await,
+        };
+        let error = format!("Nothing was changed. {stale} This is the new one.");
+        return Ok(page(StatusCode::CONFLICT, form_page(ask, &user, &preview, Some(&error))));
     }
     let note = |name: &str| {
         let text: String = ask.form.get(name).trim().chars().take(MAX_NOTE_CHARACTERS).collect();

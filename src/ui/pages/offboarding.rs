@@ -2,6 +2,7 @@
 use ceven_actors::{
     clock::rfc3339,
     domain::{
+        connector::Connector,
         offboarding::{Offboarding, Status, Task, TaskState, Try},
         step::Match,
     },
@@ -9,7 +10,10 @@ use ceven_actors::{
 };
 use maud::{Markup, html};
 
-use super::connectors::{explain, outcome};
+use super::{
+    attention,
+    connectors::{explain, outcome},
+};
 use crate::{
     http::{reply::Failure, right::missing},
     ui::{
@@ -26,13 +30,16 @@ const LISTED: u64 = 100;
 pub(in crate::ui) async fn list(ask: &Ask<'_>) -> Answer {
     let all = ask.visit.seeing()?.offboardings(None, LISTED).await?;
     let main = html! {
-        (held(ask))
+        (attention::held(ask))
+        (attention::paused(ask))
         @if all.is_empty() {
             div.empty { p { strong { "Nobody has been offboarded." } }
                 p { "Someone appears here when Okta deactivates or signs them out everywhere, or when an admin offboards them under " a href="/app/team" { "Team" } "." } }
         } @else { (table(&all)) }
     };
-    ok(framed(ask, Place::Offboardings, "Offboardings", html! {}, main))
+    let is_admin = ask.visit.administering().is_ok();
+    let aside = html! { @if is_admin { a.button href="/app/offboardings/report" { "Report" } } };
+    ok(framed(ask, Place::Offboardings, "Offboardings", aside, main))
 }
 
 /// Offboardings as rows.
@@ -50,12 +57,11 @@ pub(in crate::ui) fn table(all: &[Offboarding]) -> Markup {
     } } }
 }
 
-fn way(one: &Offboarding) -> String {
-    let name = serde_json::to_value(one.cause).ok().and_then(|name| name.as_str().map(str::to_owned));
-    name.unwrap_or_default().replace('_', " ").replace("scim", "SCIM")
+pub(in crate::ui) fn way(one: &Offboarding) -> String {
+    one.cause.name().replace('_', " ").replace("scim", "SCIM")
 }
 
-fn status(status: Status) -> Markup {
+pub(in crate::ui) fn status(status: Status) -> Markup {
     match status {
         Status::Scheduled => pill(Tone::Plain, "Scheduled"),
         Status::Running => pill(Tone::Warn, "Running"),
@@ -84,7 +90,7 @@ fn said(one: &Offboarding, tasks: &[Task]) -> String {
     format!("{gone} of {} tools have let {} go; {words}", tasks.len(), one.user_name)
 }
 
-fn took(ms: i64) -> String {
+pub(in crate::ui) fn took(ms: i64) -> String {
     match ms {
         ..1_000 => format!("{} ms", ms.max(0)),
         1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
@@ -123,7 +129,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
         }
         @if is_admin && is_open {
             div.buttons {
-                @if one.status == Status::Held { (release_form(ask, Some(&one), "Tell the tools now")) }
+                @if one.status == Status::Held { (attention::release_form(ask, Some(&one), "Tell the tools now")) }
                 @if !tasks.is_empty() { form method="post" action={ "/app/offboardings/" (one.id) "/retry" } { (csrf(ask)) button type="submit" { "Try everything again now" } } }
                 form method="post" action={ "/app/offboardings/" (one.id) "/cancel" } { (csrf(ask)) button.danger type="submit" { "Cancel what is left" } }
             }
@@ -191,6 +197,12 @@ fn became(task: &Task) -> String {
     if task.attempt > 1 { format!("{state}, {} tries", task.attempt) } else { state.to_owned() }
 }
 
+/// The paused tool that a part of an offboarding waits for.
+fn waits_for<'a>(ask: &'a Ask<'_>, task: &Task) -> Option<&'a Connector> {
+    let connector = ask.visit.who.snapshot.connector(task.connector)?;
+    (connector.paused.is_some() && task.state.is_open()).then_some(connector)
+}
+
 fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
     let address = format!("/app/offboardings/{}", task.offboarding);
     let now_ms = ask.visit.app.clock.now_ms();
@@ -202,6 +214,7 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
             @if task.state.is_open() && task.not_before_ms > now_ms { " Next one in " (took(task.not_before_ms - now_ms)) "." }
             @if let Some(note) = &task.note { " Done by hand: " (note) }
         }
+        @if let Some(connector) = waits_for(ask, task) { (attention::paused_notice(connector, 1, is_admin)) }
         @if !task.steps.is_empty() { (scroll(&task.name, html! { table {
             thead { tr { th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } th scope="col" { "Undo" } } }
             tbody { @for step in &task.steps { tr {
@@ -226,70 +239,6 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
             }
         }
     } }
-}
-
-/// Held people that a page names.
-const HELD: usize = 50;
-
-/// What waits for an admin's word, with the words to give; nothing for whoever may not give them.
-fn held(ask: &Ask<'_>) -> Markup {
-    let snapshot = &ask.visit.who.snapshot;
-    let count = snapshot.held().count();
-    if count == 0 || ask.visit.administering().is_err() {
-        return html! {};
-    }
-    html! { section {
-        (held_notice(ask, release_form(ask, None, &if count == 1 { "Let it go on".to_owned() } else { format!("Let all {count} go on") })))
-        div.scroll { table {
-            thead { tr { th scope="col" { "Held" } th scope="col" { "By" } th scope="col" { "Way" } th scope="col" { "Asked" } th scope="col" { span.hidden { "Actions" } } } }
-            tbody { @for one in snapshot.held().take(HELD) { tr {
-                th scope="row" { a href={ "/app/offboardings/" (one.id) } { (one.user_name) } }
-                td { (one.asked_by) }
-                td { (way(one)) }
-                td { (time(one.asked_ms)) }
-                td.actions { (release_form(ask, Some(one), "Let go on")) }
-            } } }
-        } }
-        @if count > HELD { p.meta { "And " (count - HELD) " more." } }
-    } }
-}
-
-/// How many people's tools wait, and why. `action` is what to do about it.
-pub(in crate::ui) fn held_notice(ask: &Ask<'_>, action: Markup) -> Markup {
-    let snapshot = &ask.visit.who.snapshot;
-    let count = snapshot.held().count();
-    if count == 0 {
-        return html! {};
-    }
-    html! { div.notice.warn {
-        span.glyph aria-hidden="true" { "▲" }
-        div {
-            strong { @if count == 1 { "1 person's tools wait for your word" } @else { (count) " people's tools wait for your word" } }
-            p { "SCIM deactivated so many people in a short time that the guard stepped in. Their access to Ceven has ended; the connected tools have not been told. Someone whom Okta activates again is left alone." }
-        }
-        (action)
-    } }
-}
-
-fn release_form(ask: &Ask<'_>, one: Option<&Offboarding>, words: &str) -> Markup {
-    html! { form method="post" action="/app/offboardings/release" {
-        (csrf(ask))
-        @if let Some(one) = one { input type="hidden" name="offboarding" value=(one.id); }
-        button.small[one.is_some()] type="submit" { (words) }
-    } }
-}
-
-pub(in crate::ui) async fn release(ask: &Ask<'_>) -> Answer {
-    let right = ask.visit.administering()?;
-    let only = match ask.form.get("offboarding") {
-        "" => None,
-        id => Some(id.parse().map_err(|_| missing("Offboarding", id))?),
-    };
-    right.release(only).await?;
-    Ok(match only {
-        Some(id) => see_other(&format!("/app/offboardings/{id}?done=released")),
-        None => see_other("/app/offboardings?done=released"),
-    })
 }
 
 pub(in crate::ui) async fn act(ask: &Ask<'_>, id: &str, action: &str) -> Answer {
@@ -319,5 +268,6 @@ pub(in crate::ui) async fn act(ask: &Ask<'_>, id: &str, action: &str) -> Answer 
         _ => Command::CancelOffboarding { id: parsed },
     };
     let id = right.offboarding(command).await?;
-    Ok(see_other(&format!("/app/offboardings/{id}")))
+    let done = if action == "retry" { "?done=retried" } else { "" };
+    Ok(see_other(&format!("/app/offboardings/{id}{done}")))
 }

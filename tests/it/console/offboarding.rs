@@ -62,7 +62,10 @@ async fn offboarding_wants_the_name_typed_and_shows_how_it_goes(server: Server) 
     assert_eq!(scim.get(&format!("/Users/{id}")).await.expect(200)["active"], true);
     let foreign = browser.form_request(&path, &[("confirm", "ada@acme.example")]);
     assert_eq!(browser.send(foreign).await.status, 403, "no CSRF token");
-    let begun = browser.form(&path, &[("confirm", "ada@acme.example"), ("reason", "<i>left</i>")]).await;
+    let (_, preview) = page.text.split_once("name=\"preview\" value=\"").unwrap();
+    let preview = preview.split('"').next().unwrap();
+    let begun = [("confirm", "ada@acme.example"), ("reason", "<i>left</i>"), ("preview", preview)];
+    let begun = browser.form(&path, &begun).await;
     assert_eq!(begun.status, 303, "{}", begun.text);
     let address = begun.header("location").to_owned();
     let page = browser.get(&address).await;

@@ -183,6 +183,11 @@ impl Server {
         self.command(arguments).output().unwrap()
     }
 
+    /// Runs a verb with other settings.
+    pub fn run_as(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+        self.command(arguments).envs(settings.iter().copied()).output().unwrap()
+    }
+
     /// Runs a verb that reads its standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: std::fs::File) -> Output {
         self.command(arguments).stdin(input).output().unwrap()

@@ -138,7 +138,11 @@ impl GitHub {
             }
             Some(membership) => {
                 let request = session.write(Method::Delete, self.api.org(&format!("memberships/{login}")));
-                let undo = format!("Invite @{} to the organization again.", account.login);
+                let undo = format!(
+                    "Invite @{} to the organization again: within three months GitHub offers to restore role, teams and \
+                     forks.",
+                    account.login
+                );
                 let answer = pass.try_write(request)?;
                 let outcome = answer.map_or(Outcome::Planned, |answer| removal(&answer, judge));
                 pass.report(Step {

@@ -1,0 +1,111 @@
+//! `/app/offboardings/report`: who left in a range of time, for auditors and for printing.
+use maud::{Markup, html};
+
+use super::offboarding::{status, took, way};
+use crate::{
+    evidence::report::{self, Leaver, Range, cursor},
+    http::{
+        api::{report_after, report_range},
+        reply::Failure,
+    },
+    ui::{
+        Answer, Ask,
+        layout::{Place, framed},
+        ok,
+        parts::time,
+    },
+};
+
+/// Leavers of a page.
+const SHOWN: u64 = 200;
+
+pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
+    ask.visit.administering()?;
+    let snapshot = &ask.visit.who.snapshot;
+    let range = report_range(&ask.query, ask.visit.app)?;
+    let after = report_after(&ask.query)?;
+    let read = report::page(ask.visit.app, snapshot, range, after, SHOWN).await;
+    let unread = |_| Failure::from(ceven_actors::organization::message::OrganizationError::Unavailable);
+    let (leavers, next) = read.map_err(unread)?;
+    let query = |more: &[(&str, &str)]| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let (from, to) = (exact(range.from_ms), exact(range.to_ms));
+        query.extend_pairs([("from", from.as_str()), ("to", to.as_str())].iter().chain(more)).finish()
+    };
+    let api = |format: &str| format!("/api/v1/offboardings/report?{}", query(&[("format", format)]));
+    let main = html! {
+        p.crumb { a href="/app/offboardings" { "Offboardings" } }
+        (form(range))
+        p.lead { "Asked for from " (time(range.from_ms)) " to " (time(range.to_ms - 1)) ". Times of tools count from when access to Ceven ended." }
+        @if leavers.is_empty() { div.empty { p { strong { "Nobody left in this time." } } } }
+        @else {
+            (numbers(&leavers, after.is_some() || next.is_some()))
+            (table(&leavers))
+        }
+        nav.pages aria-label="Pages" {
+            @if let Some(next) = next { a.button href={ "/app/offboardings/report?" (query(&[("cursor", &cursor(next))])) } { "Next page" } }
+        }
+        div.buttons {
+            a.button href=(api("csv")) download { "Download as a table (CSV)" }
+            a.button href=(api("json")) download="leavers.json" { "Download signed (JSON)" }
+        }
+    };
+    ok(framed(ask, Place::Offboardings, "Leavers", html! {}, main))
+}
+
+fn exact(at_ms: i64) -> String {
+    ceven_actors::clock::rfc3339(at_ms)
+}
+
+fn form(range: Range) -> Markup {
+    let (from, to) = (exact(range.from_ms), exact(range.to_ms - 1));
+    html! { form.filters method="get" action="/app/offboardings/report" {
+        label { span { "From" } input type="date" name="from" value=(from[..10]); }
+        label { span { "To, that day included" } input type="date" name="to" value=(to[..10]); }
+        button type="submit" { "Show" }
+    } }
+}
+
+fn numbers(leavers: &[Leaver], is_part: bool) -> Markup {
+    let summary = report::summary(leavers);
+    let span = |name: &str| summary[name].as_i64().map_or_else(|| "–".to_owned(), took);
+    html! {
+        section.card { dl {
+            dt { @if is_part { "Leavers on this page" } @else { "Leavers" } } dd { (leavers.len()) }
+            dt { "Done everywhere" } dd { (summary["done"]) }
+            dt { "Needed attention" } dd { (summary["needed_attention"]) }
+            dt { "Median time" } dd { (span("median_ms")) }
+            dt { "Longest time" } dd { (span("longest_ms")) }
+        } }
+    }
+}
+
+fn table(leavers: &[Leaver]) -> Markup {
+    html! { div.scroll { table {
+        thead { tr {
+            th scope="col" { "Person" } th scope="col" { "State" } th scope="col" { "Way" } th scope="col" { "Asked" }
+            th scope="col" { "By" } th scope="col" { "Took" } th scope="col" { "Slowest tool" } th scope="col" { "Tools" } th scope="col" { "Needed attention" }
+        } }
+        tbody { @for leaver in leavers { tr {
+            th scope="row" { a href={ "/app/offboardings/" (leaver.one.id) } { (leaver.one.user_name) } }
+            td { (status(leaver.one.status)) }
+            td { (way(&leaver.one)) }
+            td { (time(leaver.one.asked_ms)) }
+            td { (leaver.one.asked_by) }
+            td { @if let Some(ms) = leaver.took_ms() { (took(ms)) } @else { "–" } }
+            td { @if let Some((name, ms)) = leaver.slowest() { (name) ", " (took(ms)) } @else { "–" } }
+            td.wide { (tools(leaver)) }
+            td.wide { @let attention = leaver.attention(); @if attention.is_empty() { "–" } @else { (attention.join("; ")) } }
+        } } }
+    } } }
+}
+
+fn tools(leaver: &Leaver) -> String {
+    let after = |task| crate::evidence::pack::out_after_ms(&leaver.one, task);
+    let tools = leaver.tasks.iter().map(|task| match after(task) {
+        Some(ms) => format!("{} {}", task.name, took(ms)),
+        None => format!("{} {}", task.name, task.state.name().replace('_', " ")),
+    });
+    let tools: Vec<_> = tools.collect();
+    if tools.is_empty() { "–".to_owned() } else { tools.join(", ") }
+}

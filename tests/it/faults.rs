@@ -11,6 +11,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
+    console::support::{Browser, EMAIL, admin},
     on_each_database,
     support::{Scim, Server},
 };
@@ -134,6 +135,49 @@ async fn a_locked_database_refuses_and_recovers() {
     intruder.execute_unprepared("ROLLBACK").await.unwrap();
     scim.user("bob").await;
     assert_eq!(server.audit("acme").iter().filter(|entry| entry["action"] == "user.create").count(), 2);
+}
+
+/// While writes stand still, a flood of provisioning fills the places it has, and no more: an offboarding from the
+/// console still gets one of those kept for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_told_to_wait_and_offboarding_has_places_of_its_own() {
+    use sea_orm::ConnectionTrait as _;
+    let mut server = Server::start(crate::support::Database::Sqlite).await;
+    let settings = [
+        ("CEVEN_ORGANIZATION__PERMITS", "4"),
+        ("CEVEN_ORGANIZATION__RESERVED_PERMITS", "2"),
+        ("CEVEN_DATABASE__TIMEOUT_MS", "60000"),
+    ];
+    server.restart_with(&settings).await;
+    let scim = server.organization("acme");
+    let ann = scim.user("ann").await;
+    admin(&server, "acme", EMAIL);
+    let browser = Browser::signed_in(&server, "acme").await;
+    let intruder = sea_orm::Database::connect(&server.database_url).await.unwrap();
+    intruder.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let mut flood = tokio::task::JoinSet::new();
+    for index in 0..12 {
+        let scim = scim.clone();
+        flood.spawn(async move { scim.post("/Users", &json!({ "userName": format!("u{index}") })).await });
+    }
+    // Four wait for the disk; the others are told at once.
+    for _ in 0..8 {
+        let refused = flood.join_next().await.unwrap().unwrap();
+        refused.refused(429, None);
+        assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|secs| secs > 0));
+    }
+    let offboard = tokio::spawn(async move {
+        browser.json("POST", &format!("/api/v1/users/{ann}/offboard"), &json!({ "reason": "left" })).await
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!offboard.is_finished(), "it has a place, and waits for the disk like the others");
+    intruder.execute_unprepared("ROLLBACK").await.unwrap();
+    for created in flood.join_all().await {
+        created.expect(201);
+    }
+    assert!(offboard.await.unwrap().status < 300);
+    assert_eq!(scim.get("/Users?filter=active%20eq%20false").await.expect(200)["totalResults"], 1);
+    server.audit("acme");
 }
 
 /// A way to the database that can be cut.

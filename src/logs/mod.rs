@@ -1,7 +1,7 @@
 //! The log on standard error, and how much of it there is at the moment.
 //!
 //! 1. Every line of a request carries its id, also where the request has been handed to an actor.
-//! 2. What looks like a secret is blotted out in every line, whoever wrote it ([`mask`]).
+//! 2. What looks like a secret is blotted out in every line, whoever wrote it (`mask`).
 //! 3. Libraries that log what passes through them (statements with their values, headers) are heard up to `debug` only,
 //!    whatever the filter says.
 //! 4. Another filter counts for a while, and then the configured one again by itself.

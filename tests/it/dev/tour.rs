@@ -33,9 +33,18 @@ async fn offboard(browser: &mut Browser, base: &str, name: &str) -> (String, Str
     let id = between(&team, "href=\"/app/team/", "\"").to_owned();
     let address = format!("{base}/app/team/{id}/offboard");
     let preview = browser.page(&address).await;
-    let csrf = between(&preview, "name=\"csrf\" value=\"", "\"").to_owned();
+    let hidden = |name: &str| between(&preview, &format!("name=\"{name}\" value=\""), "\"").to_owned();
+    let (csrf, receipt) = (hidden("csrf"), hidden("preview"));
     let (at, _) = browser
-        .form(&address, &[("csrf", &csrf), ("reason", "tour"), ("confirm", &format!("{name}@acme.test"))])
+        .form(
+            &address,
+            &[
+                ("csrf", &csrf),
+                ("preview", &receipt),
+                ("reason", "tour"),
+                ("confirm", &format!("{name}@acme.test")),
+            ],
+        )
         .await;
     assert!(at.starts_with(&format!("{base}/app/offboardings/")), "{at}");
     (at.split('?').next().unwrap().to_owned(), preview)

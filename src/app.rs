@@ -165,6 +165,7 @@ impl App {
                 clock: clock.clone(),
                 node: clock.new_id(),
                 lease: Duration::from_millis(settings.offboarding.lease_ms),
+                limits: settings.tools.clone(),
             })
         });
         let directory =

@@ -8,6 +8,8 @@ use std::{
 
 use ceven_actors::{
     clock::Clock,
+    connection::ToolLimits,
+    connector::kind,
     directory::DirectoryLimits,
     protocol::scim::{filter::FilterLimits, list::ListLimits, patch::PatchLimits, resource::ValueLimits},
 };
@@ -44,6 +46,7 @@ pub struct Settings {
     pub security: Security,
     pub outbound: Outbound,
     pub offboarding: Offboarding,
+    pub tools: BTreeMap<String, ToolLimits>,
     pub revocation: Revocation,
     pub log: Log,
 }
@@ -142,6 +145,9 @@ impl Settings {
         let settings: Self = Value::Table(table)
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))?;
+        if let Some(name) = settings.tools.keys().find(|name| kind(name).is_none()) {
+            return Err(ConfigError(format!("tools.{name}: there is no such kind of tool")));
+        }
         for (name, url) in
             [("public_url", &settings.server.public_url), ("console_url", &settings.server.console_url)]
         {
@@ -305,18 +311,24 @@ mod tests {
             ("CEVEN_SERVER__LISTEN", "127.0.0.1:1"),
             ("CEVEN_SCIM__MAX_COUNT", "7"),
             ("CEVEN_SECURITY__TRUSTED_PROXIES", "10.0.0.0/8, ::1/128"),
+            ("CEVEN_TOOLS__GITHUB__BURST", "9"),
             ("CEVEN_TEST_POSTGRES", "ignored"),
         ])
         .unwrap();
         assert_eq!((settings.server.listen.port(), settings.scim.max_count), (1, 7));
+        assert_eq!(settings.tools["github"].burst, 9);
         assert_eq!(settings.security.trusted_proxies, ["10.0.0.0/8", "::1/128"]);
     }
 
     #[test]
     fn mistakes_are_named() {
-        for (name, value) in
-            [("CEVEN_SERVER__LISTEM", "x"), ("CEVEN_SCIM__MAX_COUNT", "many"), ("CEVEN_NOWHERE__X", "1")]
-        {
+        for (name, value) in [
+            ("CEVEN_SERVER__LISTEM", "x"),
+            ("CEVEN_SCIM__MAX_COUNT", "many"),
+            ("CEVEN_NOWHERE__X", "1"),
+            ("CEVEN_TOOLS__GITHUB__PACE", "1"),
+            ("CEVEN_TOOLS__GITHUB", "1"),
+        ] {
             assert!(load(&[(name, value)]).unwrap_err().to_string().contains(name));
         }
         assert!(load(&[("CEVEN_SERVER__LISTEN", "nowhere")]).is_err());
@@ -324,6 +336,17 @@ mod tests {
             assert!(load(&[("CEVEN_SERVER__PUBLIC_URL", url)]).is_err(), "{url}");
         }
         assert!(load(&[("CEVEN_SERVER__PUBLIC_URL", "https://api.ceven.io")]).is_ok());
+    }
+
+    #[test]
+    fn every_kind_of_tool_has_limits() {
+        let settings = load(&[]).unwrap();
+        let kinds = ceven_actors::connector::KINDS.iter();
+        assert!(kinds.map(|kind| kind.id).all(|id| settings.tools.contains_key(id)));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[tools.gitlab]\nper_minute = 1\nburst = 1\nconcurrency = 1\n").unwrap();
+        let refused = Settings::load(Some(file.path()), []).unwrap_err();
+        assert!(refused.to_string().contains("gitlab"), "{refused}");
     }
 
     #[test]

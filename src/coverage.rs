@@ -14,7 +14,7 @@ use std::{
 
 use ceven_actors::{
     clock::rfc3339,
-    connection::{Pace, Tokens, leaver},
+    connection::{Pace, Tokens, ToolLimits, leaver},
     connector::{
         Kind, Tool, is_at, kind,
         pass::{self, Failure, Input, Mode, Outcome, Progress},
@@ -225,6 +225,8 @@ struct Look<'a> {
     kind: &'static Kind,
     tool: Box<dyn Tool>,
     tokens: Tokens,
+    /// Half of what the tool bears: offboardings go on meanwhile (2).
+    limits: ToolLimits,
     pace: Pace,
     kept: HashMap<String, Answer>,
     kept_bytes: usize,
@@ -234,8 +236,10 @@ impl<'a> Look<'a> {
     fn new(app: &'a App, organization: OrganizationId, connector: &Connector) -> Result<Self, String> {
         let kind = kind(&connector.kind).ok_or("this kind of tool is not known")?;
         let tool = app.toolbox.tool(organization, connector).map_err(|error| error.to_string())?;
+        let whole = app.settings.tools.get(kind.id).copied().unwrap_or_default();
+        let limits = ToolLimits { per_minute: whole.per_minute / 2, ..whole };
         let (tokens, pace) = (Tokens::default(), Pace::default());
-        Ok(Self { app, kind, tool, tokens, pace, kept: HashMap::new(), kept_bytes: 0 })
+        Ok(Self { app, kind, tool, tokens, limits, pace, kept: HashMap::new(), kept_bytes: 0 })
     }
 
     /// Looks one person up; an error ends the run (4).
@@ -310,7 +314,7 @@ impl<'a> Look<'a> {
         if !is_at(&self.tool.origins(), &request.url) {
             return Err(SendError::Blocked);
         }
-        let wait_ms = self.pace.take_ms(self.app.clock.now_ms(), (self.kind.per_minute / 2).max(1));
+        let wait_ms = self.pace.take_ms(self.app.clock.now_ms(), self.limits, false);
         tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         let answer = self.app.tool_outbound.send(self.kind.id, request).await;
         if let Ok(response) = &answer {

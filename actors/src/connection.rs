@@ -3,7 +3,7 @@
 //! 1. Only the node that holds the tool's lease works at it, so the tool's limits hold for all nodes together. A node
 //!    that dies loses the lease by time; what it had begun is begun again, which every plan allows.
 //! 2. A step that has ended is durable, with its audit entry, before the next request is sent.
-//! 3. Urgent tasks go first.
+//! 3. Urgent tasks go first, at places that no other takes.
 //! 4. At most so many passes at the same time, and so many requests a minute, as the tool allows.
 //! 5. A token is used again until four fifths of its life are over. A tool that refuses a kept token is asked once
 //!    more with a fresh one.
@@ -11,9 +11,10 @@
 //! 7. A tool that is paused or disconnected is left alone.
 //! 8. A node that takes the lease first learns what was done under it before: a task is not begun from memory that is
 //!    older than the lease.
+//! 9. A try ends where the tool says that it has had enough, and no other begins before the tool listens again.
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    connector::{Kind, Tool, kind},
+    connector::Tool,
     domain::{
         connector::Connector,
         id::{ConnectorId, TaskId},
@@ -37,7 +38,7 @@ use crate::{
 mod pace;
 mod run;
 
-pub use pace::Pace;
+pub use pace::{Pace, ToolLimits};
 use run::Run;
 pub use run::{Tokens, leaver};
 
@@ -55,7 +56,12 @@ pub struct Ports {
     pub node: Uuid,
     /// How long a lease lasts.
     pub lease: Duration,
+    /// How much each kind of tool bears.
+    pub limits: BTreeMap<String, ToolLimits>,
 }
+
+/// Commits come faster than there is something new for one tool: its tasks are looked at no oftener than this.
+const LOOK_PAUSE_MS: i64 = 20;
 
 /// What a connection is told.
 #[derive(Debug)]
@@ -76,19 +82,34 @@ pub(crate) struct Start {
 
 pub(crate) struct ConnectionActor;
 
+/// The lease, while this node holds it.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    /// `seq` of the organization when it was taken (8).
+    seq: u64,
+    /// When it was taken, or renewed.
+    renewed_ms: i64,
+}
+
 pub(crate) struct Connection {
     connector: ConnectorId,
     organization: Arc<Organization>,
     ports: Arc<Ports>,
-    running: HashMap<TaskId, JoinHandle<()>>,
+    running: HashMap<TaskId, Running>,
     tokens: Arc<Tokens>,
     pace: Arc<Mutex<Pace>>,
-    /// The record that `tokens` were got with: another record has other credentials.
+    /// The record that `tokens` and `pace` belong to: another record has other credentials.
     record: Option<Arc<Connector>>,
-    /// `seq` of the organization when this node took the lease, while it holds it (8).
-    lease_seq: Option<u64>,
+    held: Option<Held>,
+    looked_ms: i64,
     timer: Option<JoinHandle<Result<(), ractor::MessagingErr<Message>>>>,
     _counted: Counted,
+}
+
+/// A pass under way.
+struct Running {
+    pass: JoinHandle<()>,
+    urgent: bool,
 }
 
 impl Actor for ConnectionActor {
@@ -106,7 +127,8 @@ impl Actor for ConnectionActor {
             tokens: Arc::default(),
             pace: Arc::default(),
             record: None,
-            lease_seq: None,
+            held: None,
+            looked_ms: 0,
             timer: None,
             _counted: start.counted,
         })
@@ -118,8 +140,13 @@ impl Actor for ConnectionActor {
         message: Message,
         connection: &mut Connection,
     ) -> Result<(), ActorProcessingErr> {
-        if let Message::Ended(task) = message {
-            connection.running.remove(&task);
+        match message {
+            Message::Ended(task) => drop(connection.running.remove(&task)),
+            Message::Look if connection.ports.clock.now_ms() < connection.looked_ms + LOOK_PAUSE_MS => {
+                connection.look_again(&me, Some(LOOK_PAUSE_MS));
+                return Ok(());
+            }
+            Message::Look => {}
         }
         connection.look(&me).await;
         Ok(())
@@ -144,7 +171,7 @@ impl Drop for Connection {
 
 impl Connection {
     fn stop_running(&mut self) {
-        self.running.drain().for_each(|(_, pass)| pass.abort());
+        self.running.drain().for_each(|(_, running)| running.pass.abort());
         if let Some(timer) = self.timer.take() {
             timer.abort();
         }
@@ -158,23 +185,26 @@ impl Connection {
             return self.release().await;
         };
         if self.record.as_ref() != Some(&record) {
-            self.tokens = Arc::default();
+            (self.tokens, self.pace) = (Arc::default(), Arc::default());
             self.record = Some(record.clone());
         }
         let now_ms = self.ports.clock.now_ms();
+        self.looked_ms = now_ms;
         let is_new = |task: &&Arc<Task>| {
             task.connector == self.connector && task.state.is_open() && !self.running.contains_key(&task.id)
         };
+        let closed_until_ms = self.pace.lock().unwrap_or_else(PoisonError::into_inner).closed_until_ms();
+        let due_ms = |task: &Task| task.not_before_ms.max(closed_until_ms); // (9)
         let mut tasks: Vec<Arc<Task>> = snapshot.tasks().filter(is_new).cloned().collect();
         tasks.sort_by_key(|task| (!task.urgent, task.not_before_ms, task.id)); // (3)
-        let next_ms = tasks.iter().map(|task| task.not_before_ms).filter(|at_ms| *at_ms > now_ms).min();
-        tasks.retain(|task| task.not_before_ms <= now_ms);
+        let next_ms = tasks.iter().map(|task| due_ms(task)).filter(|at_ms| *at_ms > now_ms).min();
+        tasks.retain(|task| due_ms(task) <= now_ms);
         if tasks.is_empty() && self.running.is_empty() {
             self.release().await;
             return self.look_again(me, next_ms.map(|at_ms| at_ms - now_ms));
         }
         let renewal_ms = self.ports.lease.as_millis() as i64 / 3;
-        let Some(seq) = self.hold().await else {
+        let Some(seq) = self.hold(now_ms, renewal_ms).await else {
             self.stop_running(); // (1)
             return self.look_again(me, Some(renewal_ms));
         };
@@ -182,19 +212,26 @@ impl Connection {
             self.learn(me, seq); // (8)
             return self.look_again(me, Some(renewal_ms));
         }
-        if let Some((kind, tool)) = self.tool(&record) {
-            let free = (kind.concurrency as usize).saturating_sub(self.running.len()); // (4)
-            for task in tasks.into_iter().take(free) {
-                self.begin(me, kind, tool.clone(), task);
+        let limits = self.ports.limits.get(&*record.kind).copied().unwrap_or_default();
+        for task in tasks {
+            if self.has_place(task.urgent, limits)
+                && let Some(tool) = self.tool(&record)
+            {
+                self.begin(me, limits, tool, task);
             }
         }
         self.look_again(me, Some(next_ms.map_or(renewal_ms, |at_ms| renewal_ms.min(at_ms - now_ms))));
     }
 
-    fn tool(&self, record: &Connector) -> Option<(&'static Kind, Arc<dyn Tool>)> {
-        let kind = kind(&record.kind)?;
+    /// (3) (4)
+    fn has_place(&self, urgent: bool, limits: ToolLimits) -> bool {
+        let taken = self.running.values().filter(|running| running.urgent == urgent).count();
+        taken < limits.concurrency.max(1) as usize
+    }
+
+    fn tool(&self, record: &Connector) -> Option<Arc<dyn Tool>> {
         match self.ports.tools.tool(self.organization.id, record) {
-            Ok(tool) => Some((kind, tool.into())),
+            Ok(tool) => Some(tool.into()),
             Err(error) => {
                 tracing::error!(connector = %record.id, %error, "a connected tool's settings cannot be used");
                 None
@@ -202,14 +239,14 @@ impl Connection {
         }
     }
 
-    fn begin(&mut self, me: &ActorRef<Message>, kind: &Kind, tool: Arc<dyn Tool>, task: Arc<Task>) {
-        let (me, id) = (me.clone(), task.id);
+    fn begin(&mut self, me: &ActorRef<Message>, limits: ToolLimits, tool: Arc<dyn Tool>, task: Arc<Task>) {
+        let (me, id, urgent) = (me.clone(), task.id, task.urgent);
         let run = Run {
             organization: self.organization.clone(),
             ports: self.ports.clone(),
             tokens: self.tokens.clone(),
             pace: self.pace.clone(),
-            per_minute: kind.per_minute,
+            limits,
             origins: tool.origins(),
             tool,
             task,
@@ -218,7 +255,7 @@ impl Connection {
             run.drive().await;
             let _ = me.cast(Message::Ended(id));
         });
-        self.running.insert(id, pass);
+        self.running.insert(id, Running { pass, urgent });
     }
 
     fn look_again(&mut self, me: &ActorRef<Message>, in_ms: Option<i64>) {
@@ -240,16 +277,25 @@ impl Connection {
     }
 
     /// (1)
-    async fn hold(&mut self) -> Option<u64> {
-        let Ports { leases, node, lease, .. } = &*self.ports;
+    async fn hold(&mut self, now_ms: i64, renewal_ms: i64) -> Option<u64> {
+        if let Some(held) = self.held.filter(|held| now_ms < held.renewed_ms + renewal_ms) {
+            return Some(held.seq);
+        }
+        let Ports { leases, node, lease, clock, .. } = &*self.ports;
         let claimed = leases.claim(self.organization.id, self.connector, *node, *lease).await;
-        let seq = claimed.ok().flatten();
-        self.lease_seq = seq.map(|seq| self.lease_seq.unwrap_or(seq));
-        self.lease_seq
+        let lease_ms = lease.as_millis() as i64;
+        self.held = match claimed {
+            Ok(seq) => {
+                seq.map(|seq| Held { seq: self.held.map_or(seq, |held| held.seq), renewed_ms: now_ms })
+            }
+            // The store did not answer: what is held is held to its end.
+            Err(_) => self.held.filter(|held| clock.now_ms() < held.renewed_ms + lease_ms),
+        };
+        self.held.map(|held| held.seq)
     }
 
     async fn release(&mut self) {
-        if self.lease_seq.take().is_some() {
+        if self.held.take().is_some() {
             self.ports.leases.release(self.connector, self.ports.node).await;
         }
     }

@@ -75,7 +75,8 @@ pub(super) fn merge(base: &mut Table, layer: Table) {
     }
 }
 
-/// Sets one setting from `CEVEN_SECTION__NAME`, or from the file that `CEVEN_SECTION__NAME_FILE` names.
+/// Sets one setting from `CEVEN_SECTION__NAME` (a section may have sections of its own), or from the file that
+/// `CEVEN_SECTION__NAME_FILE` names.
 /// Variables without `__` (such as those of test scripts) are not settings. What kind of value a setting takes is told
 /// by its default, whatever a file has made of it.
 pub(super) fn apply_variable(
@@ -84,10 +85,14 @@ pub(super) fn apply_variable(
     name: &str,
     value: String,
 ) -> Result<(), ConfigError> {
-    let Some((section, key)) = name[PREFIX.len()..].split_once("__") else { return Ok(()) };
-    let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
-    let unknown = || ConfigError(format!("{name}: there is no setting {section}.{key}"));
-    let settings = table.get_mut(&section).and_then(Value::as_table_mut).ok_or_else(unknown)?;
+    let path = name[PREFIX.len()..].to_ascii_lowercase();
+    let Some((sections, key)) = path.rsplit_once("__") else { return Ok(()) };
+    let unknown = || ConfigError(format!("{name}: there is no setting {}", path.replace("__", ".")));
+    let (mut settings, mut defaults) = (table, defaults);
+    for section in sections.split("__") {
+        settings = settings.get_mut(section).and_then(Value::as_table_mut).ok_or_else(unknown)?;
+        defaults = defaults.get(section).and_then(Value::as_table).ok_or_else(unknown)?;
+    }
     if let Some(key) = key.strip_suffix("_file").filter(|key| settings.contains_key(*key)) {
         let text = std::fs::read_to_string(&value)
             .map_err(|error| ConfigError(format!("{name}: {value}: {error}")))?;
@@ -95,8 +100,8 @@ pub(super) fn apply_variable(
         return Ok(());
     }
     let wrong = |kind: &str| ConfigError(format!("{name} must be {kind}"));
-    let default = defaults.get(&section).and_then(|section| section.get(&key));
-    let value = match default.ok_or_else(unknown)? {
+    let value = match defaults.get(key).ok_or_else(unknown)? {
+        Value::Table(_) => return Err(unknown()),
         Value::Integer(_) => Value::Integer(value.trim().parse().map_err(|_| wrong("a whole number"))?),
         Value::Array(_) => value
             .split(',')
@@ -107,6 +112,6 @@ pub(super) fn apply_variable(
             .into(),
         _ => Value::String(value),
     };
-    settings.insert(key, value);
+    settings.insert(key.to_owned(), value);
     Ok(())
 }

@@ -66,6 +66,11 @@ impl Access {
         self.tokens.get(token).filter(|grant| grant.expires_ms > now_ms)
     }
 
+    /// Every token that has not been ended.
+    pub fn tokens(&self) -> Vec<String> {
+        self.tokens.keys().cloned().collect()
+    }
+
     /// Ends a token. Whether there was one.
     pub fn revoke(&mut self, token: &str) -> bool {
         self.tokens.remove(token).is_some()

@@ -1,7 +1,5 @@
-//! The company that `ceven dev` seeds: its people, and its tools as an admin would connect them.
-use serde_json::{Value, json};
-
-use super::{Person, Simulators};
+//! The company that `ceven dev` seeds.
+use super::Person;
 
 /// Mail domain.
 pub const DOMAIN: &str = "acme.test";
@@ -60,76 +58,4 @@ pub(super) fn people() -> Vec<Person> {
         if person.email == ADMIN { person.as_admin() } else { person }
     };
     PEOPLE.iter().map(person).collect()
-}
-
-/// Kind, name and settings of each tool.
-pub(super) fn tools(all: &Simulators) -> Vec<(&'static str, &'static str, Value)> {
-    let google = all.google_workspace.url();
-    vec![
-        (
-            "okta",
-            "Okta",
-            json!({ "base_url": all.okta.url(), "effect": "deactivate", "api_token": all.okta.with(|okta| okta.api_token.clone()) }),
-        ),
-        (
-            "google_workspace",
-            "Google Workspace",
-            json!({
-                "service_account_key": all.google_workspace.with(|tool| tool.service_account(google)).to_string(),
-                "admin_email": "priya@acme.test", "base_url": google, "token_url": format!("{google}/token"),
-            }),
-        ),
-        (
-            "github",
-            "GitHub",
-            all.github.with(|tool| {
-                json!({
-                    "organization": tool.org, "app_client_id": tool.app_id,
-                    "app_private_key": tool.private_key_pem(), "base_url": all.github.url(),
-                })
-            }),
-        ),
-        (
-            "onepassword",
-            "1Password",
-            all.onepassword.with(|tool| {
-                json!({
-                    "mode": "users_api", "base_url": all.onepassword.url(), "account_id": tool.account_id,
-                    "client_id": tool.client_id, "client_secret": tool.client_secret,
-                })
-            }),
-        ),
-        (
-            "slack",
-            "Slack",
-            json!({
-                "token": all.slack.with(|tool| tool.token.clone()), "enterprise": "true",
-                "base_url": format!("{}/scim/v2", all.slack.url()), "web_api_url": format!("{}/api", all.slack.url()),
-            }),
-        ),
-        (
-            "atlassian",
-            "Atlassian",
-            all.atlassian.with(|tool| {
-                json!({ "org_id": tool.org_id, "api_key": tool.api_key, "base_url": all.atlassian.url() })
-            }),
-        ),
-        (
-            "salesforce",
-            "Salesforce",
-            all.salesforce.with(|tool| {
-                json!({ "base_url": all.salesforce.url(), "client_id": tool.client_id, "client_secret": tool.client_secret })
-            }),
-        ),
-        (
-            "scim",
-            "Wiki (SCIM)",
-            json!({ "base_url": format!("{}/scim/v2", all.scim.url()), "token": all.scim.with(|tool| tool.token.clone()) }),
-        ),
-        (
-            "webhook",
-            "HR system (webhook)",
-            json!({ "url": format!("{}/hook", all.webhook.url()), "secret": all.webhook.with(|tool| tool.secret.clone()) }),
-        ),
-    ]
 }

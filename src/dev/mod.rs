@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod access;
 pub mod account;
+mod all;
 pub mod atlassian;
 pub mod company;
 mod control;
@@ -18,6 +19,8 @@ pub mod errand;
 pub mod faults;
 pub mod github;
 pub mod google_workspace;
+pub mod handle;
+pub mod hold;
 pub mod keys;
 pub mod okta;
 pub mod onepassword;
@@ -36,8 +39,10 @@ pub mod webhook;
 pub mod wire;
 
 pub use account::AccountView;
+pub use all::Simulator;
 pub use faults::{Fault, Kind};
-pub use sim::{Sim, Tool};
+pub use handle::Sim;
+pub use sim::Tool;
 
 /// Why a simulator does not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -184,49 +189,6 @@ impl Simulators {
             scim: Sim::start(scim_server::ScimServer::new(&*clock), time(), at(6)).await?,
             webhook: Sim::start(webhook::Webhook::new(&*clock), time(), at(7)).await?,
         })
-    }
-
-    /// A person in the tenant and in every tool.
-    pub fn seed(&self, person: &Person) {
-        self.okta.seed(person);
-        self.google_workspace.seed(person);
-        self.github.seed(person);
-        self.onepassword.seed(person);
-        self.slack.seed(person);
-        self.atlassian.seed(person);
-        self.salesforce.seed(person);
-        self.scim.seed(person);
-    }
-
-    /// Shows the way to all of them, and to the console, on the page of each.
-    pub fn link(&self, console: &str) {
-        let page = |url: &str| format!("{}/_sim", url.trim_end_matches("/hook"));
-        let others = self.addresses().into_iter().map(|(name, url)| (name, page(&url)));
-        let links: Vec<_> = std::iter::once(("console", format!("{console}/app"))).chain(others).collect();
-        self.okta.set_links(&links);
-        self.google_workspace.set_links(&links);
-        self.github.set_links(&links);
-        self.onepassword.set_links(&links);
-        self.slack.set_links(&links);
-        self.atlassian.set_links(&links);
-        self.salesforce.set_links(&links);
-        self.scim.set_links(&links);
-        self.webhook.set_links(&links);
-    }
-
-    /// Name and address of each.
-    pub fn addresses(&self) -> Vec<(&'static str, String)> {
-        vec![
-            (okta::Okta::NAME, self.okta.url().to_owned()),
-            (google_workspace::GoogleWorkspace::NAME, self.google_workspace.url().to_owned()),
-            (github::GitHub::NAME, self.github.url().to_owned()),
-            (onepassword::OnePassword::NAME, self.onepassword.url().to_owned()),
-            (slack::Slack::NAME, self.slack.url().to_owned()),
-            (atlassian::Atlassian::NAME, self.atlassian.url().to_owned()),
-            (salesforce::Salesforce::NAME, self.salesforce.url().to_owned()),
-            (scim_server::ScimServer::NAME, self.scim.url().to_owned()),
-            (webhook::Webhook::NAME, format!("{}/hook", self.webhook.url())),
-        ]
     }
 }
 

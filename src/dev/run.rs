@@ -206,7 +206,7 @@ impl Dev {
         };
         let saved = connect(&self.app, self.organization, form, self.app.operator()).await;
         saved.map_err(|error| because("Okta")(&error))?;
-        for (kind, name, settings) in company::tools(&self.simulators) {
+        for (kind, name, settings) in self.simulators.connections(company::ADMIN) {
             let Value::Object(settings) = settings else { continue };
             let known = self.fresh().await?;
             let old = known.connectors().find(|one| *one.kind == *kind && *one.name == *name);

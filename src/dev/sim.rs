@@ -3,7 +3,6 @@
 //! A tool is a state machine without IO: [`Tool`] says which addresses it has and answers one request at a time.
 //! Order of judgement, as at the vendors: address, method, rate limit, credentials, right, then the tool's handler.
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,29 +10,20 @@ use std::{
 use ceven_actors::clock::Clock;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    AccountView, DevError, Person,
+    AccountView, Person,
     access::{Access, Limit, Rate},
     control,
     errand::{Errand, Sent},
-    faults::{Fault, Faults, Kind},
+    faults::{Faults, Kind},
+    hold::{Moment, Stop},
     route::{Found, Route, find},
     wire::{Answer, Refusal, Request},
 };
-use crate::http::server::{ServerLimits, serve};
 
 /// Requests kept in the journal; the oldest go first.
 const JOURNAL: usize = 10_000;
-/// A simulator's connections.
-const LIMITS: ServerLimits = ServerLimits {
-    connections: 512,
-    header_read: Duration::from_secs(30),
-    drain: Duration::from_millis(200),
-};
-
 /// What a handler has besides the tool's state.
 pub struct Call<'a> {
     /// The request.
@@ -145,6 +135,8 @@ pub struct Received {
     /// Query as sent.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub query: String,
+    /// Whether it asks for a change of the tool's state.
+    pub changes: bool,
     /// Status of the answer.
     pub status: u16,
     /// When it was decided, milliseconds since 1970.
@@ -164,6 +156,9 @@ pub(super) struct World<T> {
     pub(super) links: Vec<(&'static str, String)>,
     /// What reads are shown, and how many of them.
     stale: Option<(T, u32)>,
+    pub(super) limit: Option<Limit>,
+    pub(super) stop: Option<Arc<Stop>>,
+    pub(super) latency: Duration,
 }
 
 pub(super) struct Shared<T> {
@@ -174,6 +169,22 @@ pub(super) struct Shared<T> {
 }
 
 impl<T: Tool> Shared<T> {
+    pub(super) fn new(tool: T, clock: Arc<dyn Clock>, base: String, client: reqwest::Client) -> Self {
+        let world = World {
+            tool,
+            access: Access::default(),
+            faults: Faults::default(),
+            journal: Vec::new(),
+            sent: Vec::new(),
+            links: Vec::new(),
+            stale: None,
+            limit: None,
+            stop: None,
+            latency: Duration::ZERO,
+        };
+        Self { world: Mutex::new(world), clock, base, client }
+    }
+
     pub(super) fn world(&self) -> MutexGuard<'_, World<T>> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,9 +206,21 @@ impl<T: Tool> Shared<T> {
         if let Some(answer) = control::answer(&self, &request) {
             return answer;
         }
-        let (answer, delay) = self.world().decide(&request, &*self.clock, &self.base);
+        let stop = self.world().stop.clone().filter(|stop| stop.is_next());
+        if let Some(stop) = &stop {
+            stop.wait(Moment::Before).await;
+        }
+        let (answer, delay, latency) = {
+            let mut world = self.world();
+            let (answer, delay) = world.decide(&request, &*self.clock, &self.base);
+            (answer, delay, world.latency)
+        };
         self.run_errands();
-        if let Some(delay) = delay {
+        if let Some(stop) = &stop {
+            stop.wait(Moment::After).await;
+        }
+        let delay = delay.unwrap_or_default() + latency;
+        if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
         answer
@@ -211,7 +234,7 @@ impl<T: Tool> World<T> {
         let is_protected = matches!(&found, Found::Route(route, _) if route.scopes.is_some());
         let changes = is_protected && !T::reads(request);
         let fault = self.faults.take(request, changes);
-        let counted = self.access.count(self.tool.limit(), now_ms);
+        let counted = self.access.count(self.limit.unwrap_or_else(|| self.tool.limit()), now_ms);
         let mut rate = counted.unwrap_or_else(|rate| rate);
         let result = match (fault, counted) {
             (Some(Kind::Status { status: 429, reset_secs }), _) => {
@@ -252,7 +275,7 @@ impl<T: Tool> World<T> {
         }
         let answer = result.unwrap_or_else(|refusal| self.tool.refuse(&refusal, request));
         let answer = self.with_headers(answer, &rate, now_ms);
-        self.write_down(request, answer.status.as_u16(), now_ms, fault);
+        self.write_down(request, (answer.status.as_u16(), changes), now_ms, fault);
         (answer, fault.and_then(|kind| kind.delay()))
     }
 
@@ -272,7 +295,13 @@ impl<T: Tool> World<T> {
         answer
     }
 
-    fn write_down(&mut self, request: &Request, status: u16, at_ms: i64, fault: Option<Kind>) {
+    fn write_down(
+        &mut self,
+        request: &Request,
+        (status, changes): (u16, bool),
+        at_ms: i64,
+        fault: Option<Kind>,
+    ) {
         if self.journal.len() >= JOURNAL {
             self.journal.remove(0);
         }
@@ -280,6 +309,7 @@ impl<T: Tool> World<T> {
             method: request.method.to_string(),
             path: request.path.clone(),
             query: request.raw_query.clone(),
+            changes,
             status,
             at_ms,
             fault: fault.map(|kind| kind.name()),
@@ -304,94 +334,4 @@ fn run<T: Tool>(tool: &mut T, found: Found<T>, mut call: Call<'_>) -> Result<Ans
         tool.authorize(&mut call, scopes)?;
     }
     (route.handle)(tool, &mut call)
-}
-
-/// A running simulator. It stops when this is dropped.
-pub struct Sim<T: Tool> {
-    shared: Arc<Shared<T>>,
-    address: SocketAddr,
-    _stop: DropGuard,
-}
-
-impl<T: Tool> Sim<T> {
-    /// Listens; port 0 takes a free one.
-    ///
-    /// # Errors
-    /// When the address is not on the loopback, or is taken.
-    pub async fn start(mut tool: T, clock: Arc<dyn Clock>, listen: SocketAddr) -> Result<Self, DevError> {
-        if !listen.ip().is_loopback() {
-            return Err(DevError::NotLoopback(listen));
-        }
-        let listener =
-            TcpListener::bind(listen).await.map_err(|error| DevError::Listen(listen, error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| DevError::Listen(listen, error.to_string()))?;
-        let base = format!("http://{address}");
-        tool.listening(&base);
-        let world = World {
-            tool,
-            access: Access::default(),
-            faults: Faults::default(),
-            journal: Vec::new(),
-            sent: Vec::new(),
-            links: Vec::new(),
-            stale: None,
-        };
-        let client = super::client()?;
-        let shared = Arc::new(Shared { world: Mutex::new(world), clock, base, client });
-        let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, control::routes(shared.clone()), LIMITS, stop.clone()));
-        Ok(Self { shared, address, _stop: stop.drop_guard() })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// `http://127.0.0.1:PORT`, without a last slash.
-    pub fn url(&self) -> &str {
-        &self.shared.base
-    }
-
-    /// A person more; a second time makes a second account.
-    pub fn seed(&self, person: &Person) {
-        self.shared.world().tool.seed(person, &*self.shared.clock);
-    }
-
-    /// Shows the way to the others on its page.
-    pub fn set_links(&self, links: &[(&'static str, String)]) {
-        self.shared.world().links = links.to_vec();
-    }
-
-    /// Requests so far, oldest first.
-    pub fn journal(&self) -> Vec<Received> {
-        self.shared.world().journal.clone()
-    }
-
-    /// Calls to others so far.
-    pub fn sent(&self) -> Vec<Sent> {
-        self.shared.world().sent.clone()
-    }
-
-    /// Puts these faults in the place of those that wait.
-    pub fn set_faults(&self, faults: Vec<Fault>) {
-        self.shared.world().faults.set(faults);
-    }
-
-    /// What `GET /_sim/state` answers.
-    pub fn state(&self) -> Value {
-        self.shared.world().tool.state()
-    }
-
-    /// Looks at the tool, or changes it as its own admin would. Errands that come of it are sent.
-    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        let result = f(&mut self.shared.world().tool);
-        self.shared.run_errands();
-        result
-    }
-
-    /// Ends every access token that it gave out.
-    pub fn revoke_tokens(&self) {
-        self.shared.world().access.revoke_all();
-    }
 }

@@ -1,11 +1,14 @@
 //! One try of one task, from the first request to the report.
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::{Ports, pace::Pace};
+use super::{
+    Ports,
+    pace::{Pace, ToolLimits},
+};
 use crate::{
     connector::{
         Tool, is_at,
@@ -14,7 +17,7 @@ use crate::{
     },
     domain::{
         caller::{Actor, Authority, Caller, Stamp},
-        offboarding::{Task, Try, next_try_ms, verdict},
+        offboarding::{Task, Try, next_try_ms, not_before_ms, verdict},
         user::User,
     },
     organization::{
@@ -67,12 +70,20 @@ fn usable_until_ms(response: &Response) -> Option<i64> {
     response.is_success().then(|| response.at_ms + life_ms / 5 * 4)
 }
 
+/// When the tool listens again, if it has had enough.
+fn listens_again_ms(steps: &[Step], now_ms: i64) -> Option<i64> {
+    steps.iter().find_map(|step| match &step.outcome {
+        Outcome::Failed(Failure::RateLimited { until_ms }) => Some(not_before_ms(now_ms, *until_ms)),
+        _ => None,
+    })
+}
+
 pub(super) struct Run {
     pub(super) organization: Arc<Organization>,
     pub(super) ports: Arc<Ports>,
     pub(super) tokens: Arc<Tokens>,
     pub(super) pace: Arc<Mutex<Pace>>,
-    pub(super) per_minute: u32,
+    pub(super) limits: ToolLimits,
     pub(super) origins: Vec<String>,
     pub(super) tool: Arc<dyn Tool>,
     pub(super) task: Arc<Task>,
@@ -130,6 +141,10 @@ impl Run {
         let (mut answers, mut reported, mut used_kept): (Vec<Answer>, usize, bool) = (Vec::new(), 0, false);
         loop {
             let mut progress = pass::run(input, &answers, |pass| self.tool.remove(pass));
+            if let Some(until_ms) = listens_again_ms(&progress.steps, self.ports.clock.now_ms()) {
+                self.pace().close(until_ms);
+                progress.request = None; // (9)
+            }
             let Some(request) = progress.request.take() else { return Some((progress, used_kept)) };
             if answers.len() >= REQUESTS {
                 let detail = format!("the plan asked for more than {REQUESTS} requests");
@@ -154,6 +169,10 @@ impl Run {
         }
     }
 
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn answer(&self, request: &Request) -> (Answer, bool) {
         if let Purpose::Token(name) = request.purpose
             && let Some(kept) = self.tokens.get(name, self.ports.clock.now_ms())
@@ -163,10 +182,8 @@ impl Run {
         if !is_at(&self.origins, &request.url) {
             return (Err(SendError::Blocked), false); // (6)
         }
-        let wait_ms = {
-            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            pace.take_ms(self.ports.clock.now_ms(), self.per_minute) // (4)
-        };
+        let now_ms = self.ports.clock.now_ms();
+        let wait_ms = self.pace().take_ms(now_ms, self.limits, self.task.urgent); // (3) (4)
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         }

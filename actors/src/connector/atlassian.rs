@@ -38,8 +38,6 @@ pub const KIND: Kind = Kind {
         Field::optional("base_url", "API address", "For tests.").or(BASE_URL),
     ],
     hosts: &["api.atlassian.com"],
-    per_minute: 120,
-    concurrency: 2,
     build,
 };
 

@@ -8,7 +8,8 @@
 //! 3. Membership, which cancels a pending invitation too; then outside collaboration, which GitHub refuses to end
 //!    while the person is a member.
 //! 4. Invitations by e-mail address, even for a person without an account.
-//! 5. The enterprise, when wished.
+//! 5. The enterprise, when wished. Where an identity provider pushes people over SCIM, they go that way instead of 3 and
+//!    5 (see [`provisioning`]).
 //! 6. Read back. A member through an enterprise team stays one: only the enterprise's owner can change that.
 use serde_json::Value;
 
@@ -18,12 +19,14 @@ use super::step::origins;
 use super::{ConfigError, Field, Kind, Settings, Tool};
 use api::{Api, must};
 use enterprise::Enterprise;
+use provisioning::Provisioning;
 
 pub mod access;
 pub mod account;
 pub mod api;
 mod check;
 pub mod enterprise;
+pub mod provisioning;
 
 const BASE_URL: &str = "https://api.github.com";
 
@@ -34,8 +37,14 @@ pub const KIND: Kind = Kind {
     fields: &[
         Field {
             default: Some("org"),
-            options: &["org", "enterprise"],
-            ..Field::optional("mode", "Remove from", "The organization, or the whole enterprise as well.")
+            options: &["org", "enterprise", "org_scim", "emu"],
+            ..Field::optional(
+                "mode",
+                "Remove from",
+                "org: the organization. enterprise: the whole enterprise as well. org_scim: the organization, through its \
+                 SCIM, when an identity provider pushes its members. emu: an enterprise with managed users, whose \
+                 accounts are suspended through SCIM.",
+            )
         },
         Field::required("organization", "Organization", "Its name in the address, such as acme."),
         Field::required("app_client_id", "App client id", "Client id of the GitHub App, such as Iv23li…"),
@@ -44,12 +53,12 @@ pub const KIND: Kind = Kind {
         Field::optional(
             "enterprise",
             "Enterprise",
-            "Its name in the address; only to remove from the enterprise.",
+            "Its name in the address; only for enterprise and emu.",
         ),
         Field::optional(
             "enterprise_token",
             "Enterprise token",
-            "Classic token of an enterprise owner with admin:enterprise; only to remove from the enterprise.",
+            "Classic token of an enterprise owner: with admin:enterprise for enterprise, and scim:enterprise for emu.",
         )
         .secret(),
         Field::optional("login_attribute", "Login attribute", "SCIM attribute that holds the GitHub login.")
@@ -59,10 +68,6 @@ pub const KIND: Kind = Kind {
     ],
     // GitHub Enterprise Server runs under any name.
     hosts: &[],
-    // 5,000 an hour for an App.
-    per_minute: 80,
-    // GitHub asks for requests one after the other.
-    concurrency: 1,
     build,
 };
 
@@ -70,12 +75,14 @@ pub const KIND: Kind = Kind {
 pub struct GitHub {
     api: Api,
     enterprise: Option<Enterprise>,
+    provisioning: Option<Provisioning>,
     login_attribute: String,
 }
 
 fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
-    let enterprise = match settings.get("mode") {
-        Some("enterprise") => Some(Enterprise {
+    let mode = settings.get("mode");
+    let enterprise = match mode {
+        Some("enterprise" | "emu") => Some(Enterprise {
             slug: settings.required("enterprise")?.to_owned(),
             token: settings.required("enterprise_token")?.to_owned(),
         }),
@@ -89,6 +96,11 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
             key: SigningKey::from_pem("app_private_key", settings.required("app_private_key")?)?,
         },
         enterprise,
+        provisioning: match mode {
+            Some("org_scim") => Some(Provisioning::Organization),
+            Some("emu") => Some(Provisioning::ManagedUsers),
+            _ => None,
+        },
         login_attribute: settings.get("login_attribute").unwrap_or("githubUsername").to_owned(),
     }))
 }
@@ -109,14 +121,18 @@ impl Tool for GitHub {
             Some(enterprise) => Some((enterprise, enterprise.guard(pass, &self.api, &account)?)),
             None => None,
         };
+        let record = self.record(pass, &session)?;
         self.revoke_authorizations(pass, &session, &account)?; // (1)
         self.revoke_tokens(pass, &session, &account)?; // (2)
-        self.leave(pass, &session, &account, membership.as_ref())?; // (3)
+        match &record {
+            Some(record) => self.deprovision(pass, &session, record)?,
+            None => self.leave(pass, &session, &account, membership.as_ref())?, // (3)
+        }
         self.cancel_invitations(pass, &session, Some(&account))?; // (4)
-        if let Some((enterprise, id)) = enterprise {
+        if let Some((enterprise, id)) = enterprise.filter(|_| !self.has_managed_users()) {
             enterprise.remove(pass, &self.api, &id, &account)?; // (5)
         }
-        self.verify(pass, &session, &account) // (6)
+        self.verify(pass, &session, &account, record.as_ref()) // (6)
     }
 
     fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {

@@ -7,7 +7,8 @@
 //!    instead would leave Apps Script grants and application passwords alive
 //!    (<https://support.google.com/a/answer/6328616>). Two-step verification stays on: turning it off weakens the
 //!    account.
-//! 3. When wished: take the account off phones, leave all groups, move to an organizational unit.
+//! 3. When wished: take the account off phones, leave all groups, move to an organizational unit, clear what recovers
+//!    the account, hand files and calendars over.
 //! 4. Read back.
 //!
 //! A person is found by address and kept by id: Google answers to aliases too, and gives an address to someone else
@@ -23,6 +24,7 @@ use api::{Api, Scope, Token, judge};
 
 pub mod account;
 pub mod api;
+pub mod transfer;
 
 const BASE_URL: &str = "https://admin.googleapis.com";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
@@ -49,13 +51,20 @@ pub const KIND: Kind = Kind {
             "Remove the work account from the person's mobile devices.",
         ),
         Field::optional("org_unit", "Move to", "Organizational unit for leavers, such as /Leavers."),
+        Field::switch(
+            "clear_recovery",
+            "Clear recovery",
+            "Remove the recovery address and phone, and hide the person in the directory.",
+        ),
+        Field::optional(
+            "transfer_to",
+            "Hand over to",
+            "E-mail address of the user who gets the person's files and calendars.",
+        ),
         Field::optional("base_url", "API address", "Only for tests and gateways.").or(BASE_URL),
         Field::optional("token_url", "Token address", "Only for tests and gateways.").or(TOKEN_URL),
     ],
     hosts: &["admin.googleapis.com", "oauth2.googleapis.com"],
-    // 2,400 a minute and user: far more than a pass needs, and other programs share it.
-    per_minute: 600,
-    concurrency: 4,
     build,
 };
 
@@ -64,12 +73,18 @@ struct GoogleWorkspace {
     leave_groups: bool,
     wipe_devices: bool,
     org_unit: Option<String>,
+    clear_recovery: bool,
+    transfer_to: Option<String>,
 }
 
 fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
     let org_unit = settings.get("org_unit").map(str::to_owned);
     if org_unit.as_ref().is_some_and(|path| !path.starts_with('/')) {
         return Err(ConfigError::new("org_unit", "must begin with a slash"));
+    }
+    let transfer_to = settings.get("transfer_to").map(str::to_lowercase);
+    if transfer_to.as_ref().is_some_and(|email| !email.contains('@')) {
+        return Err(ConfigError::new("transfer_to", "is no e-mail address"));
     }
     let api = Api::new(
         settings.base_url("base_url", BASE_URL)?,
@@ -83,6 +98,8 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
         leave_groups,
         wipe_devices: settings.is_on("wipe_devices"),
         org_unit,
+        clear_recovery: settings.is_on("clear_recovery"),
+        transfer_to,
     }))
 }
 
@@ -106,6 +123,12 @@ impl Tool for GoogleWorkspace {
         if let Some(org_unit) = &self.org_unit {
             move_to(pass, &directory, &account, org_unit)?;
         }
+        if self.clear_recovery {
+            clear_recovery(pass, &directory, &account)?;
+        }
+        if let Some(heir) = &self.transfer_to {
+            self.hand_over(pass, &directory, &account, heir)?;
+        }
         verify(pass, &directory, security.as_ref().ok(), &account) // (4)
     }
 
@@ -124,6 +147,9 @@ impl Tool for GoogleWorkspace {
         if self.wipe_devices {
             let path = "customer/my_customer/devices/mobile?maxResults=1";
             self.check_scope(pass, "devices", Scope::Devices, path)?;
+        }
+        if self.transfer_to.is_some() {
+            self.check_scope(pass, "data_transfer", Scope::Transfer, "applications?maxResults=1")?;
         }
         Ok(())
     }
@@ -315,6 +341,14 @@ fn move_to(pass: &mut Pass<'_>, token: &Token<'_>, account: &Account, org_unit: 
     let request = token.write(Method::Put, &user_path(&account.id)).json(json!({ "orgUnitPath": org_unit }));
     let undo = format!("Move the user back to {}.", account.org_unit);
     pass.write("org_unit", Some(&undo), request, |answer| change(answer, judge))?;
+    Ok(())
+}
+
+/// Whoever holds the private phone could otherwise ask for the account.
+fn clear_recovery(pass: &mut Pass<'_>, token: &Token<'_>, account: &Account) -> Result<(), Halt> {
+    let body = json!({ "recoveryEmail": "", "recoveryPhone": "", "includeInGlobalAddressList": false });
+    let request = token.write(Method::Put, &user_path(&account.id)).json(body);
+    pass.write("recovery", None, request, |answer| change(answer, judge))?;
     Ok(())
 }
 

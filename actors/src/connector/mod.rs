@@ -82,10 +82,6 @@ pub struct Kind {
     /// Hosts of the vendor, such as `api.github.com` or, for everything below a domain, `.okta.com`. Empty: the admin
     /// names the host (any SCIM server, webhook).
     pub hosts: &'static [&'static str],
-    /// Requests a minute that the tool allows.
-    pub per_minute: u32,
-    /// Passes at the same time.
-    pub concurrency: u32,
     /// Makes the tool of settings that fit `fields`.
     pub build: fn(&Settings<'_>) -> Result<Box<dyn Tool>, ConfigError>,
 }

@@ -63,8 +63,6 @@ pub const KIND: Kind = Kind {
         Field::switch("dpop", "DPoP", "Sends a proof of possession at once; otherwise when Okta demands it."),
     ],
     hosts: &[".okta.com", ".oktapreview.com", ".okta-emea.com", ".okta-gov.com", ".okta.mil"],
-    per_minute: 300,
-    concurrency: 2,
     build,
 };
 

@@ -48,8 +48,6 @@ pub const KIND: Kind = Kind {
         ),
     ],
     hosts: &["api.1password.com", "api.1password.ca", "api.1password.eu"],
-    per_minute: 60,
-    concurrency: 1,
     build,
 };
 

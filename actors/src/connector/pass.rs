@@ -210,8 +210,11 @@ impl<'a> Pass<'a> {
         Halt::Stop
     }
 
-    /// Notes which account it is.
-    pub fn found(&mut self, found: Match) {
+    /// Notes which account it is. One that an earlier try found is known by what it was found by then.
+    pub fn found(&mut self, mut found: Match) {
+        if let Some(link) = self.leaver().link.as_ref().filter(|link| link.external_id == found.external_id) {
+            found.matched_by.clone_from(&link.matched_by);
+        }
         self.note("resolve", Outcome::Done, format!("{} (by {})", found.label, found.matched_by));
         self.matched = Some(found);
     }

@@ -9,6 +9,7 @@
 //! 3. Freezing comes first: Salesforce refuses to deactivate a default lead owner and the like. Who is frozen cannot
 //!    sign in, and stays so.
 //! 4. Sessions and OAuth tokens go whatever came before.
+//! 5. Frozen is enough where Salesforce refused to deactivate. Where it said that it did, the account must be so.
 use serde_json::{Value, json};
 
 use super::answer::{same, text};
@@ -45,8 +46,6 @@ pub const KIND: Kind = Kind {
         .or(api::LOGIN_URL),
     ],
     hosts: &[".salesforce.com", ".salesforce.mil"],
-    per_minute: 120,
-    concurrency: 2,
     build,
 };
 
@@ -90,7 +89,7 @@ impl Tool for Salesforce {
             return Err(pass.fail("guard", Failure::Protected { detail })); // (2)
         }
         freeze(pass, &session, id)?;
-        deactivate(pass, &session, &user)?;
+        let is_refused = deactivate(pass, &session, &user)?;
         // (4)
         let found =
             session.query(pass, &format!("SELECT Id FROM AuthSession WHERE UsersId = {}", quoted(id)))?;
@@ -104,7 +103,7 @@ impl Tool for Salesforce {
         });
         pass.sweep("sessions", None, items, judge)?;
         revoke_tokens(pass, &session, id)?;
-        verify(pass, &session, id)
+        verify(pass, &session, id, is_refused)
     }
 
     fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
@@ -210,7 +209,8 @@ fn freeze(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result<(), Ha
     Ok(())
 }
 
-fn deactivate(pass: &mut Pass<'_>, session: &Session<'_>, user: &Value) -> Result<(), Halt> {
+/// Whether Salesforce refused.
+fn deactivate(pass: &mut Pass<'_>, session: &Session<'_>, user: &Value) -> Result<bool, Halt> {
     let outcome = if user["IsActive"] == false {
         Outcome::Already
     } else {
@@ -225,13 +225,14 @@ fn deactivate(pass: &mut Pass<'_>, session: &Session<'_>, user: &Value) -> Resul
         _ => None,
     };
     let has_undo = matches!(outcome, Outcome::Done | Outcome::Planned);
+    let is_refused = matches!(outcome, Outcome::Failed(_));
     pass.report(Step {
         name: "deactivate".to_owned(),
         outcome,
         detail,
         undo: has_undo.then(|| "Set the person to active again in Salesforce, and unfreeze them.".to_owned()),
     });
-    Ok(())
+    Ok(is_refused)
 }
 
 fn revoke_tokens(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result<(), Halt> {
@@ -246,7 +247,7 @@ fn revoke_tokens(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result
     pass.sweep("oauth_tokens", None, items, judge_revocation)
 }
 
-fn verify(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result<(), Halt> {
+fn verify(pass: &mut Pass<'_>, session: &Session<'_>, id: &str, is_refused: bool) -> Result<(), Halt> {
     if pass.is_preview() {
         pass.verified(&[], "");
         return Ok(());
@@ -264,8 +265,11 @@ fn verify(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result<(), Ha
         return Ok(());
     }
     match login(pass, session, id)? {
+        Ok(Some(login)) if login["IsFrozen"] == true && is_refused => {
+            pass.verified(&[], "the account is frozen, so nobody can sign in; it is still active"); // (5)
+        }
         Ok(Some(login)) if login["IsFrozen"] == true => {
-            pass.verified(&[], "the account is frozen, so nobody can sign in; it is still active");
+            pass.verified(&["the account is frozen, and still active".to_owned()], ""); // (5)
         }
         Ok(_) => pass.verified(&["the account is active and not frozen".to_owned()], ""),
         Err(failure) => pass.note("verify", Outcome::Failed(failure), None),

@@ -39,8 +39,6 @@ pub const KIND: Kind = Kind {
         Field::switch("text_booleans", "Booleans as text", "Sends \"False\" for servers that refuse false."),
     ],
     hosts: &[],
-    per_minute: 120,
-    concurrency: 2,
     build,
 };
 

@@ -42,9 +42,6 @@ pub const KIND: Kind = Kind {
             .or(WEB_URL),
     ],
     hosts: &["api.slack.com", "slack.com", "api.slack-gov.com", "slack-gov.com"],
-    // 180 updates of users a minute for the whole organization, whoever sends them.
-    per_minute: 60,
-    concurrency: 2,
     build,
 };
 

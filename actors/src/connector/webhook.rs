@@ -27,8 +27,6 @@ pub const KIND: Kind = Kind {
             .secret(),
     ],
     hosts: &[],
-    per_minute: 60,
-    concurrency: 4,
     build,
 };
 

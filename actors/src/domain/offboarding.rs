@@ -299,13 +299,18 @@ pub fn next_try_ms(now_ms: i64, attempt: u32, failure: &Failure, random: u32) ->
     let span = FIRST_WAIT_MS.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(LONGEST_WAIT_MS);
     let jitter = span * i64::from(random) / i64::from(u32::MAX);
     match failure {
-        Failure::RateLimited { until_ms: Some(until_ms) } => {
+        Failure::RateLimited { until_ms } => {
             // A second of jitter keeps the tasks of one tool from coming back all at once.
-            (*until_ms).clamp(now_ms, now_ms + 24 * 3_600_000) + jitter % 1_000
+            let spread = if until_ms.is_some() { jitter % 1_000 } else { jitter };
+            not_before_ms(now_ms, *until_ms) + spread
         }
-        Failure::RateLimited { until_ms: None } => now_ms + 60_000 + jitter,
         _ => now_ms + jitter.max(100),
     }
+}
+
+/// When a tool that has had enough may be asked again: at the time it has named, within a day, else in a minute.
+pub fn not_before_ms(now_ms: i64, until_ms: Option<i64>) -> i64 {
+    until_ms.map_or(now_ms + 60_000, |until_ms| until_ms.clamp(now_ms, now_ms + 24 * 3_600_000))
 }
 
 #[cfg(test)]

@@ -114,6 +114,8 @@ pub struct Memory {
     own: Organization,
     connections: HashMap<ConnectorId, ActorRef<connection::Message>>,
     meter: Arc<Meter>,
+    /// Whether the connections are going to be woken: commits come in crowds.
+    is_tending: bool,
 }
 
 impl Actor for OrganizationActor {
@@ -138,6 +140,7 @@ impl Actor for OrganizationActor {
             own,
             ports: start.ports,
             connections: HashMap::new(),
+            is_tending: false,
             head: (*start.snapshot).clone(),
             committed: start.snapshot,
             in_flight: VecDeque::new(),
@@ -315,13 +318,15 @@ impl Memory {
     fn publish(&mut self, snapshot: Arc<Snapshot>) {
         self.committed = snapshot;
         self.published.store(self.committed.clone());
-        if self.ports.is_some() && self.committed.tasks().next().is_some() {
+        if self.ports.is_some() && !self.is_tending && self.committed.tasks().next().is_some() {
+            self.is_tending = true;
             let _ = self.own.actor.cast(Message::Tend);
         }
     }
 
     /// Wakes the connections of tools that have something to do (8).
     async fn tend(&mut self, me: &ActorRef<Message>) {
+        self.is_tending = false;
         let Some(ports) = &self.ports else { return };
         let waiting: HashSet<ConnectorId> =
             self.committed.tasks().filter(|task| task.state.is_open()).map(|task| task.connector).collect();

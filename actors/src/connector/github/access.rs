@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::account::{Account, Membership};
 use super::api::{Session, entries, judge, must};
+use super::provisioning::Record;
 use super::{GitHub, text};
 use crate::connector::pass::{Failure, Halt, Outcome, Pass, Step};
 use crate::connector::step::{Fetched, Item, addresses, change, is_not_found, removal};
@@ -133,8 +134,7 @@ impl GitHub {
         match membership {
             None => pass.note("membership", Outcome::Already, None),
             Some(membership) if !membership.is_direct => {
-                let failure = Failure::NotRemoved { detail: indirect(membership) };
-                pass.note("membership", Outcome::Failed(failure), None);
+                pass.note("membership", Outcome::skipped("no direct member"), None);
             }
             Some(membership) => {
                 let request = session.write(Method::Delete, self.api.org(&format!("memberships/{login}")));
@@ -153,9 +153,18 @@ impl GitHub {
                 });
             }
         }
+        let keeps_in = |membership: &&Membership| !membership.is_direct || !membership.teams.is_empty();
+        if let Some(membership) = membership.filter(keeps_in) {
+            // While someone is a member, GitHub refuses to end outside collaboration.
+            let detail = format!("{}; only the enterprise's owner can end it", indirect(membership));
+            pass.note("enterprise_teams", Outcome::Failed(Failure::Conflict { detail }), None);
+            return Ok(());
+        }
         let request = session.write(Method::Delete, self.api.org(&format!("outside_collaborators/{login}")));
         let undo = "Add the person to the repositories again.";
-        pass.write("outside_collaborator", Some(undo), request, |answer| removal(answer, judge))?;
+        pass.write("outside_collaborator", Some(undo), request, |answer| {
+            removal(answer, judge_collaborator)
+        })?;
         Ok(())
     }
 
@@ -217,7 +226,13 @@ impl GitHub {
     }
 
     /// Reads back membership and what was queued. What is still queued is neither done nor refused.
-    pub fn verify(&self, pass: &mut Pass<'_>, session: &Session<'_>, account: &Account) -> Result<(), Halt> {
+    pub fn verify(
+        &self,
+        pass: &mut Pass<'_>,
+        session: &Session<'_>,
+        account: &Account,
+        record: Option<&Record>,
+    ) -> Result<(), Halt> {
         if pass.is_preview() {
             pass.verified(&[], "");
             return Ok(());
@@ -229,7 +244,13 @@ impl GitHub {
             Some(membership) => left.push(format!("membership {}", membership.state)),
             None => {}
         }
-        if let Some(enterprise) = &self.enterprise {
+        if let Some(record) = record {
+            let read = self.is_provisioned(pass, session, record)?;
+            if must(pass, "verify", read)? {
+                left.push("active in SCIM".to_owned());
+            }
+        }
+        if let Some(enterprise) = self.enterprise.as_ref().filter(|_| !self.has_managed_users()) {
             let read = enterprise.has(pass, &self.api, account)?;
             if must(pass, "verify", read)? {
                 left.push(format!("still in the enterprise {}", enterprise.slug));
@@ -282,5 +303,13 @@ fn accepted(answer: &Answer) -> Outcome {
             Outcome::Pending { reference: message }
         }
         (outcome, _) => outcome,
+    }
+}
+
+/// 422 says that the person is still a member: GitHub may be slow to see that the membership has ended.
+fn judge_collaborator(answer: &Answer) -> Option<Failure> {
+    match judge(answer)? {
+        Failure::Conflict { detail } => Some(Failure::NotRemoved { detail }),
+        other => Some(other),
     }
 }

@@ -133,6 +133,12 @@ impl<'a> Session<'a> {
         versioned(Request::write(method, url)).bearer(&self.token)
     }
 
+    /// A request to SCIM, which has a media type of its own.
+    pub fn scim(&self, request: Request) -> Request {
+        let request = request.header("accept", "application/scim+json");
+        request.header("x-github-api-version", API_VERSION).bearer(&self.token)
+    }
+
     /// An address that is not below the organization.
     pub fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base_url)
@@ -198,7 +204,9 @@ pub fn judge(answer: &Answer) -> Option<Failure> {
     let failure = classify(answer)?;
     let Ok(response) = answer else { return Some(failure) };
     let body = response.json();
-    let message = || body["message"].as_str().unwrap_or("no message").to_owned();
+    // SCIM says it in `detail`.
+    let said = body["message"].as_str().or(body["detail"].as_str());
+    let message = || said.unwrap_or("no message").to_owned();
     Some(match response.status {
         401 => Failure::Auth { detail: message() },
         403 | 429 if response.header("x-ratelimit-remaining") == Some("0") => {

@@ -28,6 +28,7 @@ impl GitHub {
         let token = self.api.token(pass, &installation, true)?;
         let session = must(pass, "token", token)?;
         self.check_features(pass, &session, &installation)?;
+        self.check_scim(pass, &session)?;
         match &self.enterprise {
             Some(enterprise) => enterprise.check(pass, &self.api),
             None => Ok(()),

@@ -25,6 +25,8 @@ pub enum Scope {
     Groups,
     /// Mobile devices.
     Devices,
+    /// Handing files and calendars over.
+    Transfer,
 }
 
 impl Scope {
@@ -35,6 +37,7 @@ impl Scope {
             Self::Security => "google_security",
             Self::Groups => "google_groups",
             Self::Devices => "google_devices",
+            Self::Transfer => "google_transfer",
         }
     }
 
@@ -48,7 +51,13 @@ impl Scope {
                  https://www.googleapis.com/auth/admin.directory.group.member"
             }
             Self::Devices => "https://www.googleapis.com/auth/admin.directory.device.mobile.action",
+            Self::Transfer => "https://www.googleapis.com/auth/admin.datatransfer",
         }
+    }
+
+    /// The API that it is for.
+    fn service(self) -> &'static str {
+        if self == Self::Transfer { "datatransfer" } else { "directory" }
     }
 }
 
@@ -125,7 +134,10 @@ impl Api {
         }
         let body = answer.map(|response| response.json()).unwrap_or_default();
         Ok(match body["access_token"].as_str() {
-            Some(token) => Ok(Token { base_url: &self.base_url, token: token.to_owned() }),
+            Some(token) => {
+                let (base_url, service) = (&self.base_url, scope.service());
+                Ok(Token { base_url, service, token: token.to_owned() })
+            }
             None => Err(Failure::Malformed { detail: "a token answer without a token".into() }),
         })
     }
@@ -134,11 +146,12 @@ impl Api {
 /// A right to talk to the API.
 pub struct Token<'a> {
     base_url: &'a str,
+    service: &'static str,
     token: String,
 }
 
 impl Token<'_> {
-    /// A request that changes nothing; `path` begins behind `/admin/directory/v1/`.
+    /// A request that changes nothing; `path` begins behind `/admin/directory/v1/`, or the other API's version.
     pub fn read(&self, path: &str) -> Request {
         Request::read(Method::Get, self.url(path)).bearer(&self.token)
     }
@@ -179,7 +192,7 @@ impl Token<'_> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}/admin/directory/v1/{path}", self.base_url)
+        format!("{}/admin/{}/v1/{path}", self.base_url, self.service)
     }
 }
 

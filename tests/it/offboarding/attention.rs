@@ -45,7 +45,7 @@ async fn one_alert_a_pause_and_no_silent_retry(server: Server) {
 
     // Beside a tool that can be tried, the one that cannot is named.
     well.connect(&server, "well");
-    well.will_say(&[Say::RetryAfter(429, 600); 2]);
+    well.will_say(&[Say::RetryAfter(429, 5); 2]);
     let path = format!("/api/v1/users/{}/offboard", people[3]);
     browser.json("POST", &path, &json!({})).await.expect(202);
     let tool = |one: &Value, name: &str| {

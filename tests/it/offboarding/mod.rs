@@ -10,6 +10,11 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use warp::Filter as _;
 
+mod kills;
+mod matrix;
+mod secrets;
+mod world;
+
 use crate::{
     console::support::{Browser, organization},
     on_each_database,

@@ -221,7 +221,7 @@ pub enum Command {
         /// As they were, and as they are now.
         pairs: Arc<[(Sealed, Sealed)]>,
     },
-    /// Tries again at once what is waiting or needs attention.
+    /// Tries again what is waiting or needs attention: at once, or when the time comes that its tool has named.
     Retry {
         /// Of which offboarding.
         id: OffboardingId,

@@ -261,6 +261,11 @@ impl Tool for Slack {
         self.members.iter().map(view).collect()
     }
 
+    /// Methods of the Web API are called by POST, those that only ask included.
+    fn reads(request: &Request) -> bool {
+        request.is_get() || request.path == "/api/auth.test"
+    }
+
     fn state(&self) -> Value {
         let members = self.members.iter().map(|member| {
             json!({ "user": member.shown, "sessions": member.sessions, "is_primary_owner": member.is_primary_owner })

@@ -9,7 +9,7 @@
 //! 3. Freezing comes first: Salesforce refuses to deactivate a default lead owner and the like. Who is frozen cannot
 //!    sign in, and stays so.
 //! 4. Sessions and OAuth tokens go whatever came before.
-//! 5. Frozen is enough where Salesforce refused to deactivate. Where it said that it did, the account must be so.
+//! 5. Frozen is enough where Salesforce refused to deactivate for good. Where it said that it did, the account must be so.
 use serde_json::{Value, json};
 
 use super::answer::{same, text};
@@ -209,7 +209,7 @@ fn freeze(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result<(), Ha
     Ok(())
 }
 
-/// Whether Salesforce refused.
+/// Whether Salesforce refused for good.
 fn deactivate(pass: &mut Pass<'_>, session: &Session<'_>, user: &Value) -> Result<bool, Halt> {
     let outcome = if user["IsActive"] == false {
         Outcome::Already
@@ -225,7 +225,7 @@ fn deactivate(pass: &mut Pass<'_>, session: &Session<'_>, user: &Value) -> Resul
         _ => None,
     };
     let has_undo = matches!(outcome, Outcome::Done | Outcome::Planned);
-    let is_refused = matches!(outcome, Outcome::Failed(_));
+    let is_refused = matches!(&outcome, Outcome::Failed(failure) if !failure.is_retryable());
     pass.report(Step {
         name: "deactivate".to_owned(),
         outcome,

@@ -1,6 +1,5 @@
 //! The single writer of one organization on this node.
 //!
-//! Rules:
 //! 1. Decisions are made on `head` (durable state plus what is staged); readers see durable state only.
 //! 2. Nobody waits for the store inside the mailbox: units are handed over, their fate comes as a message.
 //! 3. An answer without a unit of its own (a no-change, a 404, a 409) may rest on staged units: it waits
@@ -9,8 +8,7 @@
 //! 5. `Conflict`: someone else wrote. Read what changed, then decide everything again, in order.
 //! 6. `Unknown`: this memory may be wrong. Answer what is known, and die.
 //! 7. A caller who is gone before the decision has asked for nothing.
-//! 8. Connected tools are worked at by actors of their own, which are told when there may be something to do and
-//!    started again when they fail; what they were doing is in rows.
+//! 8. Connected tools are worked at by actors of their own, started again when they fail; what they did is in rows.
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     panic::AssertUnwindSafe,

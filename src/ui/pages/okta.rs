@@ -7,6 +7,7 @@ use super::event_stream::{Notice, card};
 use crate::{
     http::reply::Failure,
     okta::OktaForm,
+    sign_in::okta::start_url,
     store::scim_log::ScimRequest,
     ui::{
         Answer, Ask,
@@ -75,6 +76,8 @@ fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>, notice:
                             dt { "Issuer" } dd { (okta.issuer()) }
                             dt { "Saved" } dd { (time(okta.changed_ms)) }
                         }
+                        p { a.button href={ (start_url(ask.visit.app)) "?org=" (ask.visit.who.snapshot.profile().slug) } { "Test sign-in" } }
+                        p.muted { "Signs this browser in as the person whom Okta names, or says what is wrong." }
                         form method="post" action="/app/sso/okta/remove" { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
                     }
                 }

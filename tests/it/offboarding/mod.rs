@@ -10,11 +10,6 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use warp::Filter as _;
 
-mod kills;
-mod matrix;
-mod secrets;
-mod world;
-
 use crate::{
     console::support::{Browser, organization},
     on_each_database,
@@ -24,8 +19,12 @@ use crate::{
 mod attention;
 mod coverage;
 mod guard;
+mod kills;
+mod matrix;
 mod preview;
 mod report;
+mod secrets;
+mod world;
 
 /// How a receiver answers.
 #[derive(Debug, Clone, Copy)]

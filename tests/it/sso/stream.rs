@@ -167,7 +167,11 @@ async fn the_console_does_the_same(server: Server) {
     let transmitter = Transmitter::start(&server).await;
     let browser = Browser::signed_in(&server, "acme").await;
     let page = "/app/sso/okta";
-    assert!(browser.get(page).await.text.contains("Client ID of the service app"));
+    let shown = browser.get(page).await.text;
+    assert!(
+        shown.contains("Client ID of the service app") && shown.contains("/oidc/start?org=acme\""),
+        "{shown}"
+    );
     let typed = |pem| [("stream_client_id", "0oaservice"), ("stream_private_key", pem)];
     let path = "/app/sso/okta/stream";
     let refused = browser.form(path, &typed("no key")).await;
@@ -194,7 +198,11 @@ async fn the_console_does_the_same(server: Server) {
     }
     assert_eq!(browser.form("/app/sso/okta/stream/delete", &[]).await.status, 303);
     assert!(transmitter.streams().is_empty());
-    assert!(browser.get(page).await.text.contains("Client ID of the service app"));
+    let shown = browser.get(page).await.text;
+    assert!(
+        shown.contains("Client ID of the service app") && shown.contains("/oidc/start?org=acme\""),
+        "{shown}"
+    );
     // Nobody but an admin.
     let employee = server
         .client(server.json(&["token", "mint", "--org", "acme", "--label", "x"])["token"].as_str().unwrap());

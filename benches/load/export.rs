@@ -108,7 +108,7 @@ fn draft(number: usize) -> Draft {
 /// The first export is judged: the chain holds from the first line to the signed head.
 async fn verify(server: &Server, token: &str) {
     let mut judge = Command::new(env!("CARGO_BIN_EXE_ceven"));
-    judge.args(["audit", "verify", "/dev/stdin", "--json"]);
+    judge.args(["audit", "verify", "-", "--json"]);
     let mut judge = judge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a judge");
     let mut pipe = judge.stdin.take().expect("a pipe");
     export(server, token, |part| pipe.write_all(part).expect("the judge reads")).await;

@@ -1,7 +1,6 @@
 //! Universal Logout under load: how long until the person is out, what it costs, and what a flood of bad tokens does to it.
 //!
-//! Every token is signed before the part that is timed. Ordinary traffic is nine reads and one change of ten, at half of
-//! what the same traffic reaches when nothing holds it back.
+//! Tokens are signed before what is timed. Ordinary traffic is nine reads and one change of ten, at half of capacity.
 use std::{
     collections::HashMap,
     net::Ipv4Addr,
@@ -345,10 +344,8 @@ async fn until_out(scene: &Scene<'_>, people: &mut People<'_>, options: &Options
         }
         println!("  the traffic itself: p50 {:.1?}, p99 {:.1?}", background.p(50), background.p(99));
     }
-    println!(
-        "  milliseconds from the first byte; median [least, greatest] of {} rounds of {LEAVERS}",
-        options.rounds
-    );
+    let rounds = options.rounds;
+    println!("  milliseconds from the first byte; median [least, greatest] of {rounds} rounds of {LEAVERS}");
     for (part, name) in PARTS.iter().enumerate() {
         println!("  {name:<28} p50 {}, p99 {}", spread(&mut p50s[part]), spread(&mut p99s[part]));
     }

@@ -30,10 +30,12 @@ check(not schema.is_valid(wrong), "the schema finds a wrong key")
 
 # Every variable that is named anywhere is a setting.
 for path, text in texts.items():
-    for section, key in re.findall(r"CEVEN_([A-Z_]+?)__([A-Z_]+)", text):
-        name = key.lower()
-        known = settings.get(section.lower(), {})
-        check(name in known or name.removesuffix("_file") in known, f"{path} names a setting CEVEN_{section}__{key}")
+    for variable in re.findall(r"CEVEN_[A-Z_]*[A-Z]__[A-Z_]*[A-Z]", text):
+        *sections, name = variable.removeprefix("CEVEN_").lower().split("__")
+        known = settings
+        for section in sections:
+            known = known.get(section, {})
+        check(name in known or name.removesuffix("_file") in known, f"{path} names a setting {variable}")
 
 # Every file and every test that the README names is there.
 readme = texts[pathlib.Path("README.md")]

@@ -132,35 +132,41 @@ impl Atlassian {
         Ok(Answer::json(200, &json!({ "data": data, "links": {} })))
     }
 
-    fn list_users(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    fn search_users(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         self.check_org(call)?;
         let directory = call.at("directory");
         if directory != "-" && !self.directories.iter().any(|id| id == directory) {
             return Err(Refusal::Missing("directory"));
         }
-        let asked = |names: [&str; 2], value: &str| {
-            let mut parameters =
-                call.request.query.iter().filter(|(name, _)| names.contains(&name.as_str())).peekable();
-            parameters.peek().is_none()
-                || parameters.any(|(_, list)| list.split(',').any(|one| one.eq_ignore_ascii_case(value)))
+        let wanted = call.request.object()?;
+        let asked = |name: &str, value: &str| {
+            let list = wanted.get(name).and_then(Value::as_array);
+            list.is_none_or(|list| {
+                list.iter().filter_map(Value::as_str).any(|one| one.eq_ignore_ascii_case(value))
+            })
         };
+        let claim = wanted.get("claimStatus").and_then(Value::as_str);
+        let is_claimed =
+            |account: &Account| claim.is_none_or(|claim| (claim == "managed") == account.is_managed);
         let rows: Vec<Value> = self
             .accounts
             .iter()
-            .filter(|account| asked(["email", "emails"], &account.email))
-            .filter(|account| asked(["accountIds", "resourceIds"], &account.id))
+            .filter(|account| asked("emails", &account.email) && asked("accountIds", &account.id))
+            .filter(|account| is_claimed(account))
             .filter_map(|account| {
                 let here = account.memberships.iter().find(|(id, _)| directory == "-" || id == directory)?;
                 Some(shown(account, here.1))
             })
             .collect();
-        let size = call.request.number("limit").unwrap_or(50).clamp(1, 100);
-        let from = call.request.number("cursor").unwrap_or(0);
+        let number =
+            |name: &str| wanted.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let size = number("limit").unwrap_or(50).clamp(1, 100);
+        let cursor = wanted.get("cursor").and_then(Value::as_str).and_then(|cursor| cursor.parse().ok());
+        let from: usize = cursor.unwrap_or_default();
         let page: Vec<&Value> = rows.iter().skip(from).take(size).collect();
         let mut links = json!({});
         if from + size < rows.len() {
-            let next = format!("{}{}?cursor={}&limit={size}", call.base, call.request.path, from + size);
-            links["next"] = next.into();
+            links["next"] = (from + size).to_string().into();
         }
         Ok(Answer::json(200, &json!({ "data": page, "links": links })))
     }
@@ -259,7 +265,12 @@ impl Tool for Atlassian {
         Route::new("GET", "/users/{id}/manage/api-tokens", &[LIFECYCLE], Self::list_tokens),
         Route::new("DELETE", "/users/{id}/manage/api-tokens/{token}", &[LIFECYCLE], Self::delete_token),
         Route::new("GET", "/admin/v2/orgs/{org}/directories", &[READ], Self::list_directories),
-        Route::new("GET", "/admin/v2/orgs/{org}/directories/{directory}/users", &[READ], Self::list_users),
+        Route::new(
+            "POST",
+            "/admin/v2/orgs/{org}/directories/{directory}/users/search",
+            &[READ],
+            Self::search_users,
+        ),
         Route::new(
             "POST",
             "/admin/v2/orgs/{org}/directories/{directory}/users/{id}/suspend",

@@ -1,21 +1,21 @@
 //! Atlassian: deactivates a managed account, suspends any other in each directory.
 //!
 //! <https://developer.atlassian.com/cloud/admin/organization/rest/api-group-users/> (v2; the v1 calls have stopped),
-//! <https://developer.atlassian.com/cloud/admin/user-management/rest/>. The directory list is the one that Atlassian
-//! announces to keep until June 2027.
+//! <https://developer.atlassian.com/cloud/admin/user-management/rest/>. People are found by `POST …/users/search`, which
+//! takes whole addresses: the list that it replaces, until June 2027, can only be narrowed to a domain.
 //!
 //! 1. An address counts only when the account has verified it: nobody is matched by an address that anyone can claim.
 //! 2. Organization admins are a person's task.
 //! 3. A managed account (the domain is claimed) is deactivated as a whole, if Atlassian lets this key do so. Google
 //!    Workspace may own it: then only Google can.
 //! 4. Otherwise, and when that failed, the person is suspended in each directory.
-//! 5. A suspended person vanishes from Jira's search, so the directory list is read back.
+//! 5. A suspended person vanishes from Jira's search, so the organization's own search is read back.
 use serde_json::{Value, json};
 
 use super::answer::{self, entries, listed, needs, on_our_clock, same, text};
 use super::pass::{Failure, Halt, Match, Outcome, Pass, Step};
 use super::step::{Fetched, Item, addresses, origins, removal};
-use super::wire::{Answer, Method, Request, Response, escape};
+use super::wire::{Answer, Method, Request, Response, escape, unescape};
 use super::{ConfigError, Field, Kind, Settings, Tool};
 
 /// Atlassian.
@@ -83,7 +83,7 @@ impl Tool for Atlassian {
     }
 
     fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
-        match self.list(pass, "users", "limit=1", false)? {
+        match self.search(pass, json!({}), false)? {
             Ok(_) => pass.note("credentials", Outcome::Done, None),
             Err(failure @ Failure::Permission { .. }) => {
                 pass.note("credentials", Outcome::Done, None);
@@ -92,12 +92,12 @@ impl Tool for Atlassian {
             Err(failure) => return Err(pass.fail("credentials", failure)),
         }
         pass.note("read_users", Outcome::Done, None);
-        let outcome = match self.list(pass, "directories", "limit=1", false)? {
+        let outcome = match self.directories(pass, "limit=1", false)? {
             Ok(_) => Outcome::Done,
             Err(failure) => Outcome::Failed(failure),
         };
         pass.note("read_directories", outcome, None);
-        let managed = self.list(pass, "users", "claimStatus=managed&limit=1", false)?;
+        let managed = self.search(pass, json!({ "claimStatus": "managed" }), false)?;
         let id = match managed.map(|users| users.first().map(|user| text(user, "accountId").to_owned())) {
             Ok(Some(id)) => id,
             Ok(None) => {
@@ -141,25 +141,39 @@ impl Atlassian {
         format!("{}/users/{}/manage", self.base_url, escape(id))
     }
 
-    /// Entries of `users` in all directories, or of `directories`; every page when it `is_whole`.
-    fn list(&self, pass: &mut Pass<'_>, what: &str, query: &str, is_whole: bool) -> Fetched<Vec<Value>> {
-        let path = if what == "users" { "directories/-/users" } else { what };
-        let first = format!("{}/{path}?{query}", self.organization());
+    /// Accounts of all directories that `wanted` describes, with their organization roles; one at most unless it
+    /// `is_whole`.
+    fn search(&self, pass: &mut Pass<'_>, wanted: Value, is_whole: bool) -> Fetched<Vec<Value>> {
+        let url = format!("{}/directories/-/users/search", self.organization());
+        let asked = |cursor: Option<String>| {
+            let mut body = wanted.clone();
+            body["limit"] = json!(if is_whole { 100 } else { 1 });
+            body["expand"] = json!(["platformRoles"]);
+            if let Some(cursor) = cursor {
+                body["cursor"] = cursor.into();
+            }
+            self.signed(Request::read(Method::Post, &url)).json(body)
+        };
+        let pages = pass.pages(asked(None), judge_list, |page| {
+            next_cursor(page).filter(|_| is_whole).map(|cursor| asked(Some(cursor)))
+        })?;
+        Ok(pages.and_then(|pages| joined(&pages)))
+    }
+
+    /// Directories that `query` describes.
+    fn directories(&self, pass: &mut Pass<'_>, query: &str, is_whole: bool) -> Fetched<Vec<Value>> {
+        let first = format!("{}/directories?{query}", self.organization());
         let pages = pass.pages(self.read(&first), judge_list, |page| {
             let cursor = next_cursor(page).filter(|_| is_whole)?;
-            Some(self.read(&format!("{first}&cursor={cursor}")))
+            Some(self.read(&format!("{first}&cursor={}", escape(&cursor))))
         })?;
-        Ok(pages.and_then(|pages| {
-            let lists = pages.iter().map(|page| entries(page, "data")).collect::<Result<Vec<_>, _>>()?;
-            Ok(lists.into_iter().flatten().collect())
-        }))
+        Ok(pages.and_then(|pages| joined(&pages)))
     }
 
     fn candidates(&self, pass: &mut Pass<'_>) -> Fetched<Vec<(Match, Value)>> {
         let leaver = pass.leaver();
         if let Some(link) = &leaver.link {
-            let query = format!("limit=100&accountIds={}", escape(&link.external_id));
-            let accounts = self.list(pass, "users", &query, true)?;
+            let accounts = self.search(pass, json!({ "accountIds": [link.external_id] }), true)?;
             return Ok(accounts.map(|accounts| {
                 let linked =
                     accounts.into_iter().filter(|other| text(other, "accountId") == link.external_id);
@@ -167,15 +181,10 @@ impl Atlassian {
             }));
         }
         let known = addresses(leaver);
-        let mut domains: Vec<&str> =
-            known.iter().filter_map(|address| Some(address.rsplit_once('@')?.1)).collect();
-        domains.dedup();
-        if domains.is_empty() {
+        if known.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        let filter: String =
-            domains.iter().map(|domain| format!("&emailDomains={}", escape(domain))).collect();
-        let accounts = self.list(pass, "users", &format!("limit=100{filter}"), true)?;
+        let accounts = self.search(pass, json!({ "emails": known }), true)?;
         Ok(accounts.and_then(|accounts| {
             let people = accounts
                 .into_iter()
@@ -257,7 +266,7 @@ impl Atlassian {
             return Ok(());
         }
         let query = format!("accountId={}", escape(id));
-        let directories = self.list(pass, "directories", &query, true)?;
+        let directories = self.directories(pass, &query, true)?;
         let items = directories.map(|directories| {
             let item = |directory: &Value| {
                 let directory_id = text(directory, "directoryId");
@@ -298,8 +307,7 @@ impl Atlassian {
             pass.verified(&[], "");
             return Ok(());
         }
-        let query = format!("limit=100&accountIds={}", escape(id));
-        match self.list(pass, "users", &query, true)? {
+        match self.search(pass, json!({ "accountIds": [id] }), true)? {
             Ok(accounts) => {
                 let still_there: Vec<String> = accounts
                     .iter()
@@ -331,14 +339,18 @@ fn named(account: Value, matched_by: &str) -> (Match, Value) {
     (found, account)
 }
 
+/// The entries of all pages.
+fn joined(pages: &[Response]) -> Result<Vec<Value>, Failure> {
+    let lists = pages.iter().map(|page| entries(page, "data")).collect::<Result<Vec<_>, _>>()?;
+    Ok(lists.into_iter().flatten().collect())
+}
+
 /// `links.next` is a cursor; where it is an address, only the cursor in it is used.
 fn next_cursor(page: &Response) -> Option<String> {
     let body = page.json();
     let next = Some(text(&body["links"], "next")).filter(|next| !next.is_empty())?;
-    match next.split_once("cursor=") {
-        Some((_, rest)) => rest.split('&').next().map(str::to_owned),
-        None => Some(escape(next)),
-    }
+    let cursor = next.split_once("cursor=").map(|(_, rest)| rest.split('&').next().unwrap_or(rest));
+    Some(cursor.map_or_else(|| next.to_owned(), unescape))
 }
 
 /// Somebody else owns the account: Atlassian refuses to change what Google Workspace syncs.

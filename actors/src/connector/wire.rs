@@ -175,3 +175,29 @@ pub fn escape(text: &str) -> String {
         escaped
     })
 }
+
+/// A query's value as it was before [`escape`].
+pub fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, following)) = rest.split_first() {
+        let coded = following.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let coded = coded.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(coded.unwrap_or(*first));
+        rest = if coded.is_some() { &following[2..] } else { following };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_escaped_comes_back() {
+        for text in ["", "kloHX1ZQ+8/=", "a b&c", "%", "100%25", "Žofie"] {
+            assert_eq!(unescape(&escape(text)), text);
+        }
+        assert_eq!(unescape("a%2Bb%zz%4"), "a+b%zz%4");
+    }
+}

@@ -6,6 +6,7 @@
 //!    whatever the filter says.
 //! 4. Another filter counts for a while, and then the configured one again by itself.
 use std::{
+    io::IsTerminal as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -66,7 +67,10 @@ impl Logs {
         let (filter, handle) = reload::Layer::new(read(&settings.filter)?);
         let out = mask::Masked(std::io::stderr);
         let lines = match settings.format {
-            LogFormat::Pretty => tracing_subscriber::fmt::layer().with_writer(out).boxed(),
+            LogFormat::Pretty => {
+                let is_seen = std::io::stderr().is_terminal();
+                tracing_subscriber::fmt::layer().with_ansi(is_seen).with_writer(out).boxed()
+            }
             LogFormat::Json => json::layer(out).boxed(),
         };
         let _ = tracing_subscriber::registry()

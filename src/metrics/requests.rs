@@ -1,6 +1,7 @@
 //! Requests by route, method and status. A route is a pattern that is known here, whatever the address says, so that nobody
 //! outside decides how many there are; a test holds them against the route tables.
 use std::{
+    str::Split,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use http::{Method, StatusCode};
 use crate::openapi::OPERATIONS;
 
 /// Addresses of the console, besides those that the description of the API has; `{…}` is any one segment. Where two fit,
-/// the one with fewer of these counts.
+/// the one whose first difference is a name counts.
 pub const PAGES: &[&str] = &[
     "/",
     "/login",
@@ -92,12 +93,50 @@ impl Route {
 pub struct Requests {
     /// As they are shown; the last one is for everything else.
     patterns: Vec<String>,
-    /// Places of patterns, and their segments, by the number of these: what to compare an address with.
-    by_length: Vec<Vec<(usize, Vec<String>)>>,
+    /// Where an address finds its pattern.
+    tree: Node,
     /// By pattern, method and status.
     counts: Box<[AtomicU64]>,
     /// By pattern and method.
     times: Vec<Histogram>,
+}
+
+/// Patterns that begin alike.
+#[derive(Default)]
+struct Node {
+    /// Next segment, by name.
+    named: Vec<(String, Node)>,
+    /// Next segment, whatever it is.
+    any: Option<Box<Node>>,
+    /// Place of the pattern that ends here.
+    pattern: Option<usize>,
+}
+
+impl Node {
+    fn add(&mut self, pattern: &str, place: usize) {
+        let mut node = self;
+        for segment in pattern.trim_start_matches('/').split('/') {
+            node = if segment.starts_with('{') {
+                node.any.get_or_insert_default()
+            } else {
+                let known = node.named.iter().position(|(name, _)| name == segment);
+                let at = known.unwrap_or_else(|| {
+                    node.named.push((segment.to_owned(), Node::default()));
+                    node.named.len() - 1
+                });
+                &mut node.named[at].1
+            };
+        }
+        node.pattern.get_or_insert(place);
+    }
+
+    /// A name goes before whatever.
+    fn find(&self, mut segments: Split<'_, char>) -> Option<usize> {
+        let Some(segment) = segments.next() else { return self.pattern };
+        let named = self.named.iter().find(|(name, _)| name == segment);
+        let found = named.and_then(|(_, node)| node.find(segments.clone()));
+        found.or_else(|| self.any.as_ref()?.find(segments))
+    }
 }
 
 /// Requests of one route: its pattern, its method, each status with its count, and how long they took.
@@ -110,17 +149,15 @@ impl Default for Requests {
         let mut patterns: Vec<String> = described.chain(others).collect();
         patterns.sort_by_key(|pattern| (pattern.matches('{').count(), pattern.clone()));
         patterns.dedup();
-        let mut by_length: Vec<Vec<_>> = Vec::new();
+        let mut tree = Node::default();
         for (place, pattern) in patterns.iter().enumerate() {
-            let segments: Vec<_> = pattern[1..].split('/').map(str::to_owned).collect();
-            by_length.resize(by_length.len().max(segments.len() + 1), Vec::new());
-            by_length[segments.len()].push((place, segments));
+            tree.add(pattern, place);
         }
         patterns.push(ELSEWHERE.to_owned());
         let routes = patterns.len() * METHODS.len();
         Self {
             patterns,
-            by_length,
+            tree,
             counts: (0..routes * STATUSES.len()).map(|_| AtomicU64::new(0)).collect(),
             times: (0..routes).map(|_| Histogram::new(WORK_US)).collect(),
         }
@@ -130,14 +167,9 @@ impl Default for Requests {
 impl Requests {
     /// The route of a request; `path` has no slash at either end.
     pub fn route(&self, method: &Method, path: &str) -> Route {
-        let length = path.bytes().filter(|byte| *byte == b'/').count() + 1;
-        let fits = |pattern: &[String]| {
-            path.split('/').zip(pattern).all(|(segment, wanted)| wanted.starts_with('{') || segment == wanted)
-        };
-        let known = self.by_length.get(length).and_then(|some| some.iter().find(|(_, wanted)| fits(wanted)));
         let method = METHODS.iter().position(|name| *name == method.as_str());
         Route {
-            pattern: known.map_or(self.patterns.len() - 1, |(place, _)| *place),
+            pattern: self.tree.find(path.split('/')).unwrap_or(self.patterns.len() - 1),
             method: method.unwrap_or(METHODS.len() - 1),
         }
     }

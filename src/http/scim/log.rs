@@ -7,7 +7,7 @@
 //! 4. A use of a token is noted in the same batch, the last one only.
 //! 5. What is older than the retention is forgotten, a little at a time.
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{
         Arc,
@@ -20,6 +20,7 @@ use ceven_actors::{
     clock::Clock,
     domain::id::{OrganizationId, TokenId},
 };
+use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task::JoinHandle, time::MissedTickBehavior};
 use uuid::Uuid;
@@ -33,6 +34,10 @@ const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 const PURGED_AT_ONCE: u64 = 2_000;
+const USER_AGENT_CHARS: usize = 200;
+/// Names in the paths of SCIM.
+const KNOWN: [&str; 8] =
+    ["Users", "Groups", "Roles", ".search", "ServiceProviderConfig", "ResourceTypes", "Schemas", ""];
 
 /// How the log is kept.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +72,7 @@ pub struct Answered {
     /// How long it took.
     pub duration: Duration,
     /// What the client calls itself.
-    pub user_agent: String,
+    pub user_agent: Option<HeaderValue>,
 }
 
 /// Takes note of requests.
@@ -145,8 +150,120 @@ async fn write(
 /// What is written at once.
 #[derive(Debug, Default)]
 struct Batch {
-    rows: HashMap<Uuid, ScimRequest>,
-    uses: HashMap<TokenId, TokenUse>,
+    rows: HashMap<Key, ScimRequest>,
+    uses: HashMap<TokenId, LastUse>,
+}
+
+/// The last use of a token (4).
+#[derive(Debug)]
+struct LastUse {
+    organization: OrganizationId,
+    at_ms: i64,
+    ip: IpAddr,
+    user_agent: Option<HeaderValue>,
+}
+
+/// What shares a row (2).
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Alone(Uuid),
+    Many(Alike),
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Alike {
+    minute_ms: i64,
+    right: Option<(OrganizationId, Option<TokenId>)>,
+    ip: IpAddr,
+    method: http::Method,
+    path: Place,
+    status: u16,
+    detail: Option<String>,
+}
+
+/// Where a request went, as far as those who are counted are told apart by it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Place {
+    /// Names that are known, in the place of others `{id}`. Whoever has no right writes no path of their own.
+    Route([&'static str; 3], usize),
+    Own(String),
+}
+
+impl Place {
+    fn route(path: &str) -> Self {
+        let (mut names, mut length) = ([""; 3], 0);
+        for (name, segment) in names.iter_mut().zip(path.split('/')) {
+            *name = KNOWN.into_iter().find(|known| *known == segment).unwrap_or("{id}");
+            length += 1;
+        }
+        Self::Route(names, length)
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Route(names, length) => names[..*length].join("/"),
+            Self::Own(path) => path.clone(),
+        }
+    }
+}
+
+impl Key {
+    /// (2)
+    fn new(answered: &mut Answered) -> Self {
+        let Answered { right, ip, status, .. } = *answered;
+        let path = &answered.path;
+        let is_read =
+            matches!(answered.method, http::Method::GET | http::Method::HEAD) || path.ends_with(".search");
+        // A bad token may come from anyone who knows where Okta sends its own.
+        let is_bad_token = status == 401 && matches!(right, Some((_, None)));
+        let is_counted = right.is_none() || is_bad_token || (is_read && status < 400);
+        if !is_counted {
+            return Self::Alone(answered.request_id.parse().unwrap_or_default());
+        }
+        Self::Many(Alike {
+            minute_ms: answered.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS,
+            right,
+            ip,
+            method: answered.method.clone(),
+            path: if is_bad_token { Place::Own(path.clone()) } else { Place::route(path) },
+            status,
+            detail: answered.detail.take(),
+        })
+    }
+
+    /// The first of its kind.
+    fn row(&self, answered: Answered) -> ScimRequest {
+        let (id, path, detail) = match self {
+            Self::Alone(id) => (*id, answered.path, answered.detail),
+            Self::Many(alike) => (alike.id(), alike.path.text(), alike.detail.clone()),
+        };
+        ScimRequest {
+            id,
+            org_id: answered.right.map(|(organization, _)| organization.0),
+            token_id: answered.right.and_then(|(_, token)| token).map(|token| token.0),
+            at_ms: answered.at_ms,
+            ip: answered.ip.to_string(),
+            method: answered.method.to_string(),
+            path,
+            status: i16::try_from(answered.status).unwrap_or_default(),
+            detail,
+            request_id: matches!(self, Self::Alone(_)).then_some(answered.request_id),
+            duration_us: 0,
+            requests: 0,
+        }
+    }
+}
+
+impl Alike {
+    /// The minute in the place where UUIDv7 has its time, then a digest of what is alike: another batch, and another
+    /// node, adds to the same row.
+    fn id(&self) -> Uuid {
+        let digest = Sha256::digest(format!("{self:?}"));
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        uuid::Builder::from_unix_timestamp_millis(u64::try_from(self.minute_ms).unwrap_or_default(), &random)
+            .into_uuid()
+    }
 }
 
 impl Batch {
@@ -154,81 +271,48 @@ impl Batch {
         self.rows.is_empty()
     }
 
-    fn add(&mut self, answered: Answered) {
+    fn add(&mut self, mut answered: Answered) {
         if let Some((organization, Some(token))) = answered.right {
-            let used = TokenUse {
-                token_id: token.0,
-                org_id: organization.0,
-                at_ms: answered.at_ms,
-                ip: answered.ip.to_string(),
-                user_agent: answered.user_agent.clone(),
-            };
-            self.uses.insert(token, used); // (4)
+            let (at_ms, ip, user_agent) = (answered.at_ms, answered.ip, answered.user_agent.take());
+            self.uses.insert(token, LastUse { organization, at_ms, ip, user_agent }); // (4)
         }
-        let row = row(answered);
-        match self.rows.get_mut(&row.id) {
-            Some(known) => {
-                known.requests += row.requests;
-                known.duration_us += row.duration_us;
-                known.at_ms = row.at_ms;
+        let (at_ms, duration) = (answered.at_ms, answered.duration);
+        let key = Key::new(&mut answered);
+        let row = match self.rows.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let row = place.key().row(answered);
+                place.insert(row)
             }
-            None => {
-                self.rows.insert(row.id, row);
-            }
-        }
+        };
+        row.requests += 1;
+        row.duration_us =
+            row.duration_us.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
+        row.at_ms = at_ms;
     }
 
     async fn write(self, store: &SqlStore) {
         let rows: Vec<_> = self.rows.into_values().collect();
-        let uses: Vec<_> = self.uses.into_values().collect();
+        let uses: Vec<_> = self.uses.into_iter().map(|(token, last)| last.row(token)).collect();
         if let Err(error) = store.log_scim(&rows, &uses).await {
             tracing::warn!(%error, lost = rows.len(), "SCIM requests could not be logged");
         }
     }
 }
 
-/// (2)
-fn row(answered: Answered) -> ScimRequest {
-    let is_read = matches!(answered.method, http::Method::GET | http::Method::HEAD)
-        || answered.path.ends_with(".search");
-    // A bad token may come from anyone who knows where Okta sends its own.
-    let is_bad_token = answered.status == 401 && matches!(answered.right, Some((_, None)));
-    let is_counted = answered.right.is_none() || is_bad_token || (is_read && answered.status < 400);
-    let mut row = ScimRequest {
-        id: Uuid::nil(),
-        org_id: answered.right.map(|(organization, _)| organization.0),
-        token_id: answered.right.and_then(|(_, token)| token).map(|token| token.0),
-        at_ms: answered.at_ms,
-        ip: answered.ip.to_string(),
-        method: answered.method.to_string(),
-        path: if is_counted && !is_bad_token { route(&answered.path) } else { answered.path },
-        status: i16::try_from(answered.status).unwrap_or_default(),
-        detail: answered.detail,
-        request_id: (!is_counted).then_some(answered.request_id.clone()),
-        duration_us: i64::try_from(answered.duration.as_micros()).unwrap_or(i64::MAX),
-        requests: 1,
-    };
-    row.id = if is_counted { id_of_many(&row) } else { answered.request_id.parse().unwrap_or_default() };
-    row
-}
-
-/// A path without the ids in it. Whoever has no right writes no path of their own into the log.
-fn route(path: &str) -> String {
-    let known =
-        ["Users", "Groups", "Roles", ".search", "ServiceProviderConfig", "ResourceTypes", "Schemas", ""];
-    let name = |segment: &str| if known.contains(&segment) { segment.to_owned() } else { "{id}".into() };
-    path.split('/').take(3).map(name).collect::<Vec<_>>().join("/")
-}
-
-/// The minute in the place where UUIDv7 has its time, then a digest of what is alike.
-fn id_of_many(row: &ScimRequest) -> Uuid {
-    let minute_ms = row.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
-    let alike = (row.org_id, row.token_id, &row.ip, &row.method, &row.path, row.status, &row.detail);
-    let digest = Sha256::digest(format!("{alike:?}"));
-    let mut random = [0; 10];
-    random.copy_from_slice(&digest[..10]);
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(minute_ms).unwrap_or_default(), &random)
-        .into_uuid()
+impl LastUse {
+    fn row(self, token: TokenId) -> TokenUse {
+        let user_agent = self.user_agent.map_or(String::new(), |text| {
+            String::from_utf8_lossy(text.as_bytes()).chars().take(USER_AGENT_CHARS).collect()
+        });
+        TokenUse {
+            token_id: token.0,
+            org_id: self.organization.0,
+            at_ms: self.at_ms,
+            ip: self.ip.to_string(),
+            user_agent,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -246,7 +330,7 @@ mod tests {
             detail: None,
             request_id: Uuid::from_u128(at_ms as u128).to_string(),
             duration: Duration::from_micros(10),
-            user_agent: "Okta".into(),
+            user_agent: Some(HeaderValue::from_static("Okta")),
         }
     }
 

@@ -48,9 +48,7 @@ struct Request<'a> {
 pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
     let (begun, at_ms) = (Instant::now(), app.clock.now_ms());
     let (method, ip) = (incoming.method.clone(), incoming.client_ip);
-    let user_agent = incoming.headers.get(http::header::USER_AGENT);
-    let user_agent: String = user_agent
-        .map_or(String::new(), |text| String::from_utf8_lossy(text.as_bytes()).chars().take(200).collect());
+    let user_agent = incoming.headers.get(http::header::USER_AGENT).cloned();
     let request_id = incoming.request_id.clone();
     let ignored = OnceLock::new();
     let mut right = None;

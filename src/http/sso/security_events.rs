@@ -74,7 +74,7 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
             right: Some((organization, None)),
             at_ms: now_ms,
             ip,
-            user_agent: String::new(),
+            user_agent: None,
             method: http::Method::POST,
             path: PATH.trim_start_matches('/').to_owned(),
             status: status.as_u16(),

@@ -1,7 +1,7 @@
 //! `audit export`, `audit evidence`, `audit verify`.
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,11 @@ use serde_json::json;
 use super::{Failure, Output, document, organization};
 use crate::{
     app::App,
-    evidence::{export::Export, pack::Pack, verify},
+    evidence::{
+        export::Export,
+        pack::Pack,
+        verify::{self, Verified, VerifyError},
+    },
     store::audit_log::AuditFilter,
 };
 
@@ -39,14 +43,14 @@ pub(super) enum Verb {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Verify an export or a pack of evidence, offline: exit code 5 when something is wrong with it.
+    /// Verify an export, a report or a pack of evidence, offline: exit code 5 when something is wrong with it.
     Verify(VerifyArguments),
 }
 
 /// What is verified, and what is known of it.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArguments {
-    /// The export or the pack; - for an export on standard input.
+    /// The export, the report or the pack; - for standard input.
     file: PathBuf,
     /// The public key that must have signed it, in base64.
     #[arg(long)]
@@ -96,33 +100,22 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
 pub(super) fn verify(arguments: &VerifyArguments, json: bool) -> Result<Output, Failure> {
     let file = arguments.file.as_path();
     let earlier = earlier(arguments)?;
-    let report = if file.to_str() == Some("-") {
-        verify::export(BufReader::new(std::io::stdin()), earlier).map_err(|error| unreadable(file, &error))?
-    } else {
-        let mut input = File::open(file).map_err(|error| unreadable(file, &error))?;
-        let mut first = [0; 2];
-        let is_pack = input.read_exact(&mut first).is_ok() && &first == b"PK";
-        input.rewind().map_err(|error| unreadable(file, &error))?;
-        if !is_pack && let Some(verified) = report(file, &earlier) {
-            let (leavers, key) = verified.map_err(Failure::Check)?;
-            let text = format!("A report of {leavers} leavers; signed by {key}.");
-            return Ok(document(json!({ "ok": true, "leavers": leavers, "key": key }), text));
-        }
-        match is_pack {
-            true => verify::pack(input, earlier).map_err(Failure::Check)?,
-            false => {
-                verify::export(BufReader::new(input), earlier).map_err(|error| unreadable(file, &error))?
-            }
+    let verified = match file.to_str() {
+        Some("-") => verify::any(std::io::stdin().lock(), earlier),
+        _ => {
+            let input = File::open(file).map_err(|error| unreadable(file, &error))?;
+            verify::any(BufReader::new(input), earlier)
         }
     };
-    told(&report, json)
-}
-
-/// What is no report is read line by line afterwards, however long it is: a report is one object, and short.
-fn report(file: &Path, earlier: &Earlier) -> Option<Result<(usize, String), String>> {
-    const LONGEST_BYTES: u64 = 64 * 1024 * 1024;
-    let is_short = std::fs::metadata(file).is_ok_and(|facts| facts.len() <= LONGEST_BYTES);
-    verify::report(&is_short.then(|| std::fs::read_to_string(file).ok()).flatten()?, earlier)
+    match verified {
+        Ok(Verified::Log(report)) => told(&report, json),
+        Ok(Verified::Leavers(leavers, key)) => {
+            let text = format!("A report of {leavers} leavers; signed by {key}.");
+            Ok(document(json!({ "ok": true, "leavers": leavers, "key": key }), text))
+        }
+        Err(VerifyError::Unreadable(error)) => Err(unreadable(file, &error)),
+        Err(VerifyError::Wrong(why)) => Err(Failure::Check(why)),
+    }
 }
 
 fn earlier(arguments: &VerifyArguments) -> Result<Earlier, Failure> {

@@ -1,5 +1,5 @@
 //! Verifying exports and packs of evidence, offline: nothing but the file is needed.
-use std::io::{BufRead, Read, Seek};
+use std::io::{self, BufRead, Cursor, Read, Seek};
 
 use ceven_actors::domain::audit::{Earlier, Report, Verifier, statement};
 use serde_json::Value;
@@ -13,11 +13,60 @@ use super::{
 /// Bytes of one file of a pack, at most.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Bytes of a pack or a report; an export may be as long as it likes.
+const LONGEST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What has been verified.
+pub enum Verified {
+    /// An export, or the log of a pack.
+    Log(Report),
+    /// A report of so many leavers, and the key that signed it.
+    Leavers(usize, String),
+}
+
+/// Why there is nothing to say.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// What is wrong with it.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Verifies whatever it is: an export, a pack or a report. It is read once, so it may come through a pipe, and an export
+/// line by line.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn any(mut input: impl BufRead, earlier: Earlier) -> Result<Verified, VerifyError> {
+    let mut head = Vec::new();
+    input.by_ref().take(LONGEST_BYTES).read_until(b'\n', &mut head)?;
+    if head.starts_with(b"PK") {
+        input.by_ref().take(LONGEST_BYTES).read_to_end(&mut head)?;
+        if !input.fill_buf()?.is_empty() {
+            return Err(VerifyError::Wrong("this is too long for a pack of evidence".into()));
+        }
+        return pack(Cursor::new(head), earlier).map(Verified::Log).map_err(VerifyError::Wrong);
+    }
+    // A report is one object, on one line or many; each line of an export is one of its own.
+    let line: Option<Value> = serde_json::from_slice(&head).ok();
+    if line.is_none_or(|line| line["type"] == REPORT) {
+        input.by_ref().take(LONGEST_BYTES).read_to_end(&mut head)?;
+        if let Some(verified) = report(&String::from_utf8_lossy(&head), &earlier) {
+            let verified = verified.map(|(leavers, key)| Verified::Leavers(leavers, key));
+            return verified.map_err(VerifyError::Wrong);
+        }
+    }
+    Ok(Verified::Log(export(Cursor::new(head).chain(input), earlier)?))
+}
+
 /// Verifies an export.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn export(input: impl BufRead, earlier: Earlier) -> std::io::Result<Report> {
+pub fn export(input: impl BufRead, earlier: Earlier) -> io::Result<Report> {
     let mut verifier = Verifier::knowing(earlier);
     for line in input.split(b'\n') {
         verifier.line(&String::from_utf8_lossy(&line?));
@@ -53,7 +102,7 @@ pub fn pack(input: impl Read + Seek, earlier: Earlier) -> Result<Report, String>
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn report(text: &str, earlier: &Earlier) -> Option<Result<(usize, String), String>> {
+fn report(text: &str, earlier: &Earlier) -> Option<Result<(usize, String), String>> {
     let page: Value = serde_json::from_str(text).ok()?;
     (page["type"] == REPORT).then_some(())?;
     let Some(key) = statement::signer(REPORT, &page) else {

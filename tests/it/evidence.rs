@@ -42,6 +42,10 @@ async fn evidence_of_an_offboarding_verifies(server: Server) {
     assert_eq!(written["status"], "done");
     let report = server.json(&["audit", "verify", out]);
     assert_eq!((&report["ok"], &report["entries"]), (&true.into(), &2.into()), "{report}");
+    for place in ["/dev/stdin", "-"] {
+        let piped = server.run_piped(&["audit", "verify", place, "--json"], &std::fs::read(&file).unwrap());
+        assert_eq!(serde_json::from_slice::<Value>(&piped.stdout).unwrap(), report, "{piped:?}");
+    }
     let key = report["key"].as_str().unwrap();
     assert_eq!(server.run(&["audit", "verify", out, "--key", key]).status.code(), Some(0));
     let other = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=";

@@ -105,6 +105,11 @@ fn it_verifies(server: &Server, text: &str) {
     std::fs::write(file, text).unwrap();
     let verified = server.json(&["audit", "verify", file]);
     assert_eq!((&verified["ok"], &verified["leavers"]), (&json!(true), &json!(3)), "{verified}");
+    let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(text).unwrap()).unwrap();
+    for text in [text, &pretty] {
+        let piped = server.run_piped(&["audit", "verify", "/dev/stdin", "--json"], text.as_bytes());
+        assert_eq!(serde_json::from_slice::<Value>(&piped.stdout).unwrap(), verified, "{piped:?}");
+    }
     for (from, to) in [("ada@", "bob@"), ("\"took_ms\":", "\"took_ms\":1"), ("scim_delete", "console")] {
         std::fs::write(file, text.replacen(from, to, 1)).unwrap();
         assert_ne!(server.run(&["audit", "verify", file]).status.code(), Some(0), "{from}");

@@ -193,6 +193,17 @@ impl Server {
         self.command(arguments).stdin(input).output().unwrap()
     }
 
+    /// Runs a verb that reads these bytes through a pipe.
+    pub fn run_piped(&self, arguments: &[&str], bytes: &[u8]) -> Output {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let bytes = bytes.to_vec();
+        let written = std::thread::spawn(move || std::io::Write::write_all(&mut writer, &bytes));
+        let output = self.run_with_input(arguments, std::fs::File::from(std::os::fd::OwnedFd::from(reader)));
+        // Whoever has heard enough closes the pipe.
+        let _ = written.join().unwrap();
+        output
+    }
+
     /// Runs a verb that must succeed and reads its document.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat());

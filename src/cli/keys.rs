@@ -3,8 +3,8 @@
 //! 1. With the key in a file beside an SQLite database, a new key is drawn and the file exchanged; running servers read it
 //!    again when they need it. With `security.master_key`, the operator has given the servers the new key and the old
 //!    one in `security.old_master_keys` before.
-//! 2. Every stored secret is sealed anew, an organization at a time, as a command with its entry in the log. Interrupted,
-//!    it goes on when it is run again.
+//! 2. Every stored secret is sealed anew, an organization at a time, as a command with its entry in the log; sign-ins on
+//!    their way too, which are in no log. Interrupted, it goes on when it is run again.
 //! 3. Only when nothing is left under an older key is the old key taken out of the file; it is kept beside it.
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use ceven_actors::{
     },
 };
 use clap::Subcommand;
+use sea_orm::DbErr;
 use serde_json::json;
 
 use super::{Failure, Output, document};
@@ -26,7 +27,7 @@ use crate::{
     evidence::key,
     okta::CLIENT_SECRET,
     secretbox::{self, KeyError},
-    sign_in::sign_out,
+    sign_in::{handover, sign_out},
 };
 
 /// Passes over all organizations: servers may seal under an older key for a moment after the file was exchanged.
@@ -94,6 +95,10 @@ async fn pass(app: &App, key: &str, organizations: &mut usize) -> Result<usize, 
             count += resealed;
             *organizations += 1;
         }
+    }
+    let undone = |error: DbErr| Failure::Database(error.to_string());
+    for row in app.store.handovers(app.clock.now_ms()).await.map_err(undone)? {
+        count += usize::from(handover::reseal(app, &row).await.map_err(undone)?);
     }
     Ok(count)
 }

@@ -13,10 +13,13 @@
 //!    who was deactivated on the way, or whose connection has changed, stays out.
 //! 7. With one host (3) to (5) fall away. A question on the console (`choose`) is bound to its browser in either case,
 //!    and may be looked at again for ten minutes: it opens nothing.
+//! 8. When the master key is exchanged, what is on its way goes on: it is sealed anew with everything else, and with each
+//!    step.
 use ceven_actors::{
     domain::{audit::hex, id::OrganizationId, okta::Sealed, token::Digest},
     protocol::{oidc::Identity, secret::digest},
 };
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -235,6 +238,24 @@ fn unseal(app: &App, row: &Handover) -> Result<Cargo, Refusal> {
     cargo.ok_or_else(|| Refusal::new("failed", "what was handed over cannot be read"))
 }
 
+/// Seals anew what is on its way, if it is under an older key (8); whether it was. What cannot be opened is of no use to
+/// anybody, and forgotten within minutes.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn reseal(app: &App, row: &Handover) -> Result<bool, DbErr> {
+    match sealed_anew(app, row) {
+        Some(new) => app.store.reseal_handover(row, &new).await,
+        None => Ok(false),
+    }
+}
+
+fn sealed_anew(app: &App, row: &Handover) -> Option<String> {
+    let place = (OrganizationId(row.org_id), PLACE);
+    let new = app.secrets.reseal(&*app.clock, place, &Sealed(row.sealed.as_str().into()));
+    new.ok().flatten().map(|new| new.0.into())
+}
+
 /// Keeps a row under a new code (1).
 async fn put(app: &App, row: Handover, step: Step) -> Result<String, Refusal> {
     let (code, now_ms) = (draw(app), app.clock.now_ms());
@@ -243,6 +264,7 @@ async fn put(app: &App, row: Handover, step: Step) -> Result<String, Refusal> {
         code_digest: digest(&code).to_vec(),
         step: step.name().to_owned(),
         expires_ms: now_ms + lifetime_ms,
+        sealed: sealed_anew(app, &row).unwrap_or(row.sealed),
         ..row
     };
     app.store.keep_handover(row, now_ms).await.map_err(unavailable)?;

@@ -5,7 +5,9 @@
 //! 2. Only digests of what the browser holds are kept.
 //! 3. What has expired is gone, at the latest when the next one begins.
 use ceven_actors::protocol::secret::Digest;
-use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{
+    ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, sea_query::Expr,
+};
 
 use super::{
     SqlStore,
@@ -66,6 +68,28 @@ impl SqlStore {
             .exec_with_returning(&self.writer)
             .await?;
         Ok(taken.into_iter().next().filter(|handover| now_ms < handover.expires_ms))
+    }
+
+    /// Handovers that have not expired.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn handovers(&self, now_ms: i64) -> Result<Vec<Handover>, DbErr> {
+        handover::Entity::find().filter(handover::Column::ExpiresMs.gt(now_ms)).all(&self.writer).await
+    }
+
+    /// Puts the same, sealed anew, in the place of what this row holds; false when it is gone or another one.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn reseal_handover(&self, row: &Handover, sealed: &str) -> Result<bool, DbErr> {
+        let updated = handover::Entity::update_many()
+            .col_expr(handover::Column::Sealed, Expr::value(sealed))
+            .filter(handover::Column::CodeDigest.eq(row.code_digest.clone()))
+            .filter(handover::Column::Sealed.eq(row.sealed.as_str()))
+            .exec(&self.writer)
+            .await?;
+        Ok(updated.rows_affected == 1)
     }
 
     /// Looks at the handover of that code; nothing when there is none, or it has expired.

@@ -16,6 +16,7 @@ on_each_database!(
     codes_are_worth_nothing_in_another_browser,
     codes_are_used_once_in_their_order_and_in_time,
     what_happens_on_the_way_counts,
+    the_master_key_is_exchanged_on_the_way,
     the_console_asks_and_signs_out_on_its_own_host,
 );
 
@@ -189,6 +190,31 @@ async fn what_happens_on_the_way_counts(mut server: Server) {
     server.json(&["okta", "set", "--org", "acme", "--issuer", &tenant.issuer, "--client-id", "0onew"]);
     refused(&ada.follow(&bind).await, &console, "failed");
     assert_eq!(ada.me(&console).await["status"], 401);
+}
+
+async fn the_master_key_is_exchanged_on_the_way(mut server: Server) {
+    const NEW_KEY: &str = "YSBuZXcga2V5LCB0aGlydHktdHdvIGJ5dGVzIGxvbmc=";
+    const PATIENT: (&str, &str) = ("CEVEN_SIGN_IN__HANDOVER_MS", "600000");
+    let tenant = place(&mut server).await;
+    let console = at(&server, CONSOLE, "");
+    split(&mut server, &[PATIENT]).await;
+    let (mut ada, bind) = back(&server, &tenant).await;
+    let (mut eve, url) = back(&server, &tenant).await;
+    let new = ("CEVEN_SECURITY__MASTER_KEY", NEW_KEY);
+    let old = ("CEVEN_SECURITY__OLD_MASTER_KEYS", crate::support::MASTER_KEY);
+    split(&mut server, &[PATIENT, new, old]).await;
+    let key = format!("sealed LIKE 'v1.{}.%'", server.json(&["keys", "rotate"])["key"].as_str().unwrap());
+    assert_eq!(server.rows("sign_in_handovers", &key).await, 2);
+    // A step of a server that has not heard of the new key yet; the next one seals anew.
+    split(&mut server, &[PATIENT, (new.0, old.1), (old.0, new.1)]).await;
+    let prove = eve.step(&url).await;
+    split(&mut server, &[PATIENT, new, old]).await;
+    let open = eve.step(&prove).await;
+    split(&mut server, &[PATIENT, new]).await;
+    for (browser, url) in [(&mut ada, &bind), (&mut eve, &open)] {
+        assert_eq!(browser.follow(url).await.0, format!("{console}/app"));
+        assert_eq!(browser.me(&console).await["email"], "ada@acme.example");
+    }
 }
 
 async fn the_console_asks_and_signs_out_on_its_own_host(mut server: Server) {

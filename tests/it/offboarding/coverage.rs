@@ -1,9 +1,13 @@
 //! Who has no account at a tool, by reads alone, in the background.
 use std::time::{Duration, Instant};
 
+use ceven::dev::{Person, Sim, scim_server::ScimServer};
 use serde_json::{Value, json};
 
-use super::{Receiver, acme};
+use super::{
+    Receiver, acme,
+    world::{self, DANA, dana},
+};
 use crate::{
     console::support::{Browser, problem, session_of},
     on_each_database,
@@ -13,14 +17,16 @@ use crate::{
 /// A SCIM server downstream that is connected as a tool: its client, and the tool's id.
 fn connect(server: &Server) -> (Scim, String) {
     let downstream = server.organization("globex");
-    let file = server.folder.path().join("globex.json");
-    let settings = json!({ "base_url": downstream.base, "token": downstream.token });
+    let id = add(server, "Globex", &json!({ "base_url": downstream.base, "token": downstream.token }));
+    (downstream, id)
+}
+
+fn add(server: &Server, name: &str, settings: &Value) -> String {
+    let file = server.folder.path().join("tool.json");
     std::fs::write(&file, settings.to_string()).unwrap();
     let file = file.to_str().unwrap();
-    let add =
-        ["connector", "add", "--org", "acme", "--kind", "scim", "--name", "Globex", "--config-file", file];
-    let id = server.json(&add)["id"].as_str().unwrap().to_owned();
-    (downstream, id)
+    let add = ["connector", "add", "--org", "acme", "--kind", "scim", "--name", name, "--config-file", file];
+    server.json(&add)["id"].as_str().unwrap().to_owned()
 }
 
 async fn looked_up(browser: &Browser, path: &str) -> Value {
@@ -91,4 +97,39 @@ async fn people_without_an_account_are_found_by_reads_alone(mut server: Server) 
     problem(&employee.json("POST", &path, &json!({})).await, 403);
 }
 
-on_each_database!(people_without_an_account_are_found_by_reads_alone);
+async fn several_accounts_that_fit_are_counted_and_none_is_chosen(server: Server) {
+    let (browser, scim) = acme(&server).await;
+    let clock = world::clock();
+    let sim = Sim::start(ScimServer::new(&*clock), clock, ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let eva = Person::new("Eva", "Lind", "eva@acme.example");
+    for person in [dana(), eva, dana()] {
+        sim.seed(&person);
+    }
+    let token = sim.with(|tool| tool.token.clone());
+    let id = add(&server, "Wiki", &json!({ "base_url": format!("{}/scim/v2", sim.url()), "token": token }));
+    let twin = scim.user(DANA).await;
+    scim.user("eva@acme.example").await;
+    let path = format!("/api/v1/connectors/{id}/coverage");
+    let found = looked_up(&browser, &path).await;
+    let counts =
+        ["people", "matched", "missing", "ambiguous", "unknown"].map(|name| found[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 1, 0, 1, 0], "{found}");
+    let gap = json!({ "user": twin, "user_name": DANA, "why": "2 accounts fit" });
+    assert_eq!((&found["gaps"], &found["stopped"]), (&json!([gap]), &Value::Null));
+    let page = browser.get(&format!("/app/connectors/{id}")).await.text;
+    assert!(page.contains("2 accounts fit") && page.contains(&format!("/app/team/{twin}")), "{page}");
+    assert!(browser.get("/app/connectors").await.text.contains("1 of 2"));
+    // An offboarding would say the same.
+    let preview = server.json(&["user", "offboard", DANA, "--org", "acme", "--dry-run"]);
+    let resolve = &preview["tools"][0]["steps"][0]["outcome"];
+    assert_eq!((&resolve["class"], &resolve["count"]), (&json!("ambiguous"), &json!(2)), "{preview}");
+    assert!(!sim.journal().iter().any(|received| received.changes), "nothing is written there");
+    sim.with(|tool| tool.users.remove(0));
+    let found = looked_up(&browser, &path).await;
+    assert_eq!((&found["matched"], &found["ambiguous"], &found["gaps"]), (&json!(2), &json!(0), &json!([])));
+}
+
+on_each_database!(
+    people_without_an_account_are_found_by_reads_alone,
+    several_accounts_that_fit_are_counted_and_none_is_chosen,
+);

@@ -29,6 +29,16 @@ fn changes(world: &World) -> BTreeMap<(&'static str, String), usize> {
     all
 }
 
+/// Each tool has been asked as often as the world's name says, unless it was done before.
+fn stands_still_where_it_should(world: &World, lengths: &BTreeMap<&str, u32>) {
+    let (moment, nth) = world.slug.split_once('-').unwrap();
+    let nth: u32 = nth.parse().unwrap();
+    for tool in world.simulators.all().into_iter().filter(|tool| lengths[tool.name()] >= nth) {
+        let asked = tool.journal().len() as u32;
+        assert_eq!(asked, nth - u32::from(moment == "before"), "{}: {}", world.slug, tool.name());
+    }
+}
+
 /// Nobody can write until it is dropped.
 async fn lock(server: &Server) -> sea_orm::DatabaseConnection {
     let mut options = ConnectOptions::new(&server.database_url);
@@ -60,6 +70,7 @@ async fn killed_at_every_boundary_it_goes_on(mut server: Server) {
     rehearsal.until(&node, "done", is_done).await;
     let lengths: BTreeMap<&str, u32> =
         rehearsal.simulators.all().iter().map(|tool| (tool.name(), tool.journal().len() as u32)).collect();
+    assert!(lengths.len() == 9 && lengths.values().all(|length| *length > 0), "{lengths:?}");
     rehearsal.leave_again(&node).await;
     rehearsal.until(&node, "done again", is_done).await;
     let allowed = changes(&rehearsal);
@@ -81,6 +92,9 @@ async fn killed_at_every_boundary_it_goes_on(mut server: Server) {
             let reached = tokio::time::timeout(Duration::from_secs(60), hold.reached()).await;
             assert!(reached.is_ok(), "{}: a request never came", world.slug);
         }
+    }
+    for (world, _) in &worlds {
+        stands_still_where_it_should(world, &lengths);
     }
     let intruder = lock(&server).await;
     for (world, holds) in &mut worlds {

@@ -23,6 +23,7 @@ use ceven_actors::{
     domain::{
         connector::Connector,
         id::{ConnectorId, OrganizationId, UserId},
+        okta::Identity,
         user::User,
     },
     ports::{Outbound as _, Tools as _},
@@ -147,6 +148,9 @@ pub enum Refused {
     Paused,
 }
 
+/// Someone to look up, and how the identity provider knows them.
+pub type Person = (Arc<User>, Option<Identity>);
+
 /// Begins a run in the background.
 ///
 /// # Errors
@@ -155,7 +159,7 @@ pub fn begin(
     app: &Arc<App>,
     organization: OrganizationId,
     connector: Arc<Connector>,
-    people: Vec<Arc<User>>,
+    people: Vec<Person>,
 ) -> Result<Going, Refused> {
     match &connector {
         one if &*one.kind == WITHOUT_ACCOUNTS => return Err(Refused::WithoutAccounts),
@@ -181,19 +185,14 @@ pub fn begin(
     Ok(going)
 }
 
-async fn run(
-    app: &App,
-    organization: OrganizationId,
-    connector: &Connector,
-    people: &[Arc<User>],
-) -> Coverage {
+async fn run(app: &App, organization: OrganizationId, connector: &Connector, people: &[Person]) -> Coverage {
     let mut found = Coverage { begun_ms: app.clock.now_ms(), ..Coverage::default() };
     match Look::new(app, organization, connector) {
         Err(error) => found.stopped = Some(error),
         Ok(mut look) => {
-            for user in people {
-                match look.find(user).await {
-                    Ok(one) => found.note(user, one),
+            for person in people {
+                match look.find(person).await {
+                    Ok(one) => found.note(&person.0, one),
                     Err(why) => {
                         found.stopped = Some(why); // (4)
                         break;
@@ -243,9 +242,9 @@ impl<'a> Look<'a> {
     }
 
     /// Looks one person up; an error ends the run (4).
-    async fn find(&mut self, user: &User) -> Result<Found, String> {
+    async fn find(&mut self, person: &Person) -> Result<Found, String> {
         for tried in 1.. {
-            let progress = self.look(user).await;
+            let progress = self.look(person).await;
             let failure = progress.steps.iter().find_map(|step| match &step.outcome {
                 Outcome::Failed(failure) => Some(failure),
                 _ => None,
@@ -284,8 +283,8 @@ impl<'a> Look<'a> {
     }
 
     /// The plan, as far as the account (1).
-    async fn look(&mut self, user: &User) -> Progress {
-        let leaver = leaver(user, uuid::Uuid::nil(), None);
+    async fn look(&mut self, (user, identity): &Person) -> Progress {
+        let leaver = leaver(user, identity.as_ref(), uuid::Uuid::nil(), None);
         let mut random = [0; 32];
         self.app.clock.fill(&mut random);
         let input = Input { leaver: &leaver, mode: Mode::Preview, now_ms: self.app.clock.now_ms(), random };

@@ -6,12 +6,14 @@
 #[path = "connectors/okta.rs"]
 mod okta;
 mod support;
+#[path = "connectors/webhook.rs"]
+mod webhook;
 
 use std::collections::BTreeSet;
 
 use ceven_actors::connector::pass::{Failure, Outcome, Progress};
 use ceven_actors::connector::wire::{Answer, Method, Purpose, Request, Response, SendError};
-use ceven_actors::connector::{KINDS, kind, webhook};
+use ceven_actors::connector::{KINDS, kind};
 use serde_json::{Map, Value, json};
 use support::specs::{against_discovery, against_openapi, load, split};
 use support::transcript::{self, NOW_MS, Transcript, all, golden, result, shown};
@@ -166,8 +168,10 @@ fn a_tool_that_fails_half_way_is_noticed() {
             };
             // One of them at each point, in turn: a signature for each token takes its time.
             let (name, answer) = &failures[tried.len() % failures.len()];
+            // Who answers an unsigned GET is there, whatever is said.
+            let is_there = kind == "webhook" && transcript.is_check() && ["401", "429"].contains(name);
             let name = format!("{} from {from}: {name}", transcript.name);
-            assert!(has_failed(&end(answer)), "{name} went unnoticed");
+            assert!(is_there || has_failed(&end(answer)), "{name} went unnoticed");
             // Nonsense is not "nothing there": no plan may end well on a page of a gateway alone.
             let progress = end(&status(200, "<html>a gateway</html>"));
             let is_excused = transcript.is_check() || is_write_last(&transcript, from);
@@ -260,31 +264,6 @@ fn google_errors_are_told_apart() {
         };
         assert!(fits, "{case} became {failure:?}");
     }
-}
-
-#[test]
-fn webhook_signatures_are_those_of_the_standard() {
-    let vectors = load("standard-webhooks-vectors.json");
-    assert_eq!(vectors.as_array().unwrap().len(), 2);
-    for vector in vectors.as_array().unwrap() {
-        let text = |name: &str| vector[name].as_str().unwrap();
-        let secret = webhook::Secret::parse("secret", text("secret")).unwrap();
-        let signature = secret.sign(text("id"), vector["timestamp"].as_i64().unwrap(), text("body"));
-        assert_eq!(signature, text("signature"));
-    }
-}
-
-#[test]
-fn a_webhook_is_the_same_message_in_every_try() {
-    let transcript = all().into_iter().find(|transcript| transcript.name == "webhook/happy").unwrap();
-    let headers = |request: &Value| request["headers"].clone();
-    let sent = headers(&transcript.exchanges()[0]["request"]);
-    assert_eq!(sent["webhook-id"], "msg_0195c0de000070008000000000000002_0195c0de000070008000000000000001");
-    let rotated = all().into_iter().find(|transcript| transcript.name == "webhook/happy_rotation").unwrap();
-    let signatures = headers(&rotated.exchanges()[0]["request"])["webhook-signature"].clone();
-    let (new, old) = signatures.as_str().unwrap().split_once(' ').unwrap();
-    assert_ne!(new, old);
-    assert_eq!(json!(old), sent["webhook-signature"], "the previous secret signs second");
 }
 
 #[test]

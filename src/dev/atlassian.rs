@@ -294,6 +294,11 @@ impl Tool for Atlassian {
         Route::new("PATCH", "/scim/directory/{directory}/Users/{id}", &[SCIM], Self::scim_patch),
     ];
 
+    /// People are searched by POST.
+    fn reads(request: &Request) -> bool {
+        request.is_get() || request.path.ends_with("/users/search")
+    }
+
     fn seed(&mut self, person: &Person, clock: &dyn Clock) {
         let token =
             json!({ "id": random_text(clock), "label": "laptop", "createdAt": rfc3339(clock.now_ms()) });

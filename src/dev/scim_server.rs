@@ -28,6 +28,8 @@ pub struct ScimServer {
     pub ignores_filters: bool,
     /// Takes a PATCH with a path only, as careless servers do.
     pub needs_path: bool,
+    /// Takes a PATCH without a path only.
+    pub refuses_path: bool,
     /// Users.
     pub users: Vec<Value>,
 }
@@ -41,6 +43,7 @@ impl ScimServer {
             has_patch: true,
             ignores_filters: false,
             needs_path: false,
+            refuses_path: false,
             users: Vec::new(),
         }
     }
@@ -107,8 +110,12 @@ impl ScimServer {
         let body = call.request.object()?;
         let active = scim_parts::patched_active(&body).map_err(|why| invalid("invalidSyntax", &why))?;
         let has_path = |operation: &Value| operation["path"].is_string();
-        if self.needs_path && !body["Operations"].as_array().is_some_and(|list| list.iter().all(has_path)) {
+        let operations = body["Operations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if self.needs_path && !operations.iter().all(has_path) {
             return Err(invalid("invalidPath", "path is required."));
+        }
+        if self.refuses_path && operations.iter().any(has_path) {
+            return Err(invalid("invalidPath", "path is not supported."));
         }
         let now = rfc3339(call.now_ms);
         let user = self.user(call.at("id"))?;

@@ -11,6 +11,8 @@ use super::{
     wire::{Answer, Refusal, Request},
 };
 
+/// The organization's own id.
+const TEAM: &str = "T0SIMULATOR";
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 /// A member of the workspace.
@@ -24,6 +26,8 @@ pub struct Member {
     pub is_primary_owner: bool,
     /// A bot has no sessions.
     pub is_bot: bool,
+    /// Id of the organization that they belong to: another one for who is seen through Slack Connect.
+    pub team: String,
 }
 
 /// An organization with one owner's token.
@@ -113,15 +117,18 @@ impl Slack {
     fn test_token(&mut self, _: &mut Call<'_>) -> Result<Answer, Refusal> {
         let own = self.members.iter().find(|member| member.is_primary_owner);
         let id = own.map_or("U0SIMULATOR", |member| member.shown["id"].as_str().unwrap_or_default());
-        Ok(Answer::json(200, &json!({ "ok": true, "team": "Acme", "user": "owner", "user_id": id })))
+        Ok(Answer::json(
+            200,
+            &json!({ "ok": true, "team": "Acme", "team_id": TEAM, "user": "owner", "user_id": id }),
+        ))
     }
 
     fn info(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         let id = call.request.parameter("user").unwrap_or_default().to_owned();
         let Some(member) = self.member(&id) else { return Ok(not_ok("user_not_found")) };
         let user = json!({
-            "id": member.shown["id"], "deleted": member.shown["active"] == false, "is_bot": member.is_bot,
-            "is_owner": member.is_primary_owner, "is_primary_owner": member.is_primary_owner,
+            "id": member.shown["id"], "team_id": member.team, "deleted": member.shown["active"] == false,
+            "is_bot": member.is_bot, "is_owner": member.is_primary_owner, "is_primary_owner": member.is_primary_owner,
         });
         Ok(Answer::json(200, &json!({ "ok": true, "user": user })))
     }
@@ -210,6 +217,7 @@ impl Tool for Slack {
             sessions: 3,
             is_primary_owner,
             is_bot: false,
+            team: TEAM.into(),
         });
     }
 

@@ -124,7 +124,7 @@ fn rung(tool: &str, step: &Step) -> Option<Finding> {
             (format!("it does not answer: {detail}"), "Try again in a moment; see the vendor's status page.")
         }
         Failure::RateLimited { .. } => ("it asks to wait".to_owned(), "Try again later."),
-        other => (serde_json::json!(other).to_string(), "See the tool's own settings."),
+        other => (other.to_string(), "See the tool's own settings."),
     };
     Some(Finding {
         state: State::Failed,

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use crate::{
     console::support::{Browser, organization},
+    offboarding::Receiver,
     on_each_database,
     support::{Database, Server},
 };
@@ -10,15 +11,14 @@ use crate::{
 const NEW_KEY: &str = "YSBuZXcga2V5LCB0aGlydHktdHdvIGJ5dGVzIGxvbmc=";
 
 /// Tools of two organizations whose secrets are kept; ids of the tools.
-fn connect(server: &Server) -> Vec<String> {
+fn connect(server: &Server, receiver: &Receiver) -> Vec<String> {
     let mut ids = Vec::new();
     for slug in ["acme", "globex"] {
         organization(server, slug);
         for name in ["one", "two"] {
             let file = server.folder.path().join("tool.json");
             let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-            std::fs::write(&file, json!({ "url": "http://127.0.0.1:9/x", "secret": secret }).to_string())
-                .unwrap();
+            std::fs::write(&file, json!({ "url": receiver.url, "secret": secret }).to_string()).unwrap();
             let file = file.to_str().unwrap();
             let add = [
                 "connector",
@@ -52,7 +52,8 @@ fn rotations(server: &Server, slug: &str) -> Vec<Value> {
 }
 
 async fn the_operators_keys_are_exchanged_while_a_server_runs(mut server: Server) {
-    let ids = connect(&server);
+    let receiver = Receiver::start().await;
+    let ids = connect(&server, &receiver);
     let nothing = server.json(&["keys", "rotate"]);
     assert_eq!((&nothing["secrets"], &nothing["old_key"]), (&json!(0), &Value::Null), "no other key is here");
     let both = [
@@ -107,7 +108,8 @@ async fn the_key_file_is_exchanged_and_the_old_key_kept() {
     server.restart_with(&[("CEVEN_SECURITY__MASTER_KEY", "")]).await;
     let file = server.folder.path().join("filed.db.key");
     let old = std::fs::read_to_string(&file).unwrap();
-    let ids = connect(&server);
+    let receiver = Receiver::start().await;
+    let ids = connect(&server, &receiver);
     let browser = Browser::signed_in(&server, "acme").await;
     let rotated = server.json(&["keys", "rotate"]);
     assert_eq!(rotated["secrets"], 5, "{rotated}");
@@ -124,7 +126,7 @@ async fn the_key_file_is_exchanged_and_the_old_key_kept() {
         browser.json("POST", &format!("/api/v1/connectors/{id}/check"), &json!({})).await.expect(200);
     }
     let body = json!({ "kind": "webhook", "name": "three", "settings": {
-        "url": "http://127.0.0.1:9/x", "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" } });
+        "url": receiver.url, "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" } });
     let third = browser.json("POST", "/api/v1/connectors", &body).await.expect(201)["id"].clone();
     // Interrupted after the file was exchanged, it goes on with the same new key.
     std::fs::write(&file, format!("{}\n{}", NEW_KEY, new.trim())).unwrap();

@@ -18,6 +18,7 @@ use crate::{
     domain::{
         caller::{Actor, Authority, Caller, Stamp},
         offboarding::{Task, Try, next_try_ms, not_before_ms, verdict},
+        okta::Identity,
         user::User,
     },
     organization::{
@@ -89,8 +90,13 @@ pub(super) struct Run {
     pub(super) task: Arc<Task>,
 }
 
-/// Who a leaver is to a tool.
-pub fn leaver(user: &User, offboarding: uuid::Uuid, link: Option<pass::Match>) -> Leaver {
+/// Who a leaver is to a tool; `identity` is how the identity provider knows them.
+pub fn leaver(
+    user: &User,
+    identity: Option<&Identity>,
+    offboarding: uuid::Uuid,
+    link: Option<pass::Match>,
+) -> Leaver {
     let attributes = user.object();
     let display = |name: &str| attributes.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
     Leaver {
@@ -101,6 +107,7 @@ pub fn leaver(user: &User, offboarding: uuid::Uuid, link: Option<pass::Match>) -
         emails: user.emails.iter().map(ToString::to_string).collect(),
         display_name: display("displayName"),
         attributes,
+        identity: identity.cloned(),
         link,
     }
 }
@@ -111,7 +118,8 @@ impl Run {
         let begun_ms = self.ports.clock.now_ms();
         let snapshot = self.organization.published.load_full();
         let Some(user) = snapshot.user_even_deleted(self.task.user) else { return };
-        let leaver = leaver(user, self.task.offboarding.0, self.task.matched.clone());
+        let identity = snapshot.identity_of(user.id);
+        let leaver = leaver(user, identity, self.task.offboarding.0, self.task.matched.clone());
         let mut progress = self.pass(&leaver).await;
         let is_refused = |steps: &[Step]| matches!(verdict(steps), Some(Failure::Auth { .. }));
         if let Some((ended, true)) = &progress

@@ -102,9 +102,13 @@ pub fn token(answer: &Answer) -> Result<Value, Failure> {
 
 /// A time of the tool's clock as one of ours: measured from the answer's `Date` (RFC 9110 §6.6.1), when it has one.
 pub fn on_our_clock(response: &Response, theirs_ms: i64) -> i64 {
-    let date = response.header("date").and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
-    let now_ms = date.map_or(response.at_ms, |date| date.unix_timestamp() * 1_000);
+    let now_ms = response.header("date").and_then(date_ms).unwrap_or(response.at_ms);
     response.at_ms + theirs_ms.saturating_sub(now_ms).clamp(0, MAX_WAIT_MS)
+}
+
+/// A date of a header (RFC 9110 §5.6.7), in milliseconds since 1970.
+pub fn date_ms(text: &str) -> Option<i64> {
+    Some(OffsetDateTime::parse(text, &Rfc2822).ok()?.unix_timestamp() * 1_000)
 }
 
 /// The names of a setting that lists some, by comma.

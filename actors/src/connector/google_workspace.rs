@@ -2,14 +2,15 @@
 //!
 //! A service account with domain-wide delegation acts for an admin. The order is:
 //!
-//! 1. Suspend: nobody signs in any more.
-//! 2. End the web sessions, then revoke OAuth grants, application passwords and backup codes. Resetting the password
+//! 1. When wished, take the super admin role away (see [`admin`]).
+//! 2. Suspend: nobody signs in any more.
+//! 3. End the web sessions, then revoke OAuth grants, application passwords and backup codes. Resetting the password
 //!    instead would leave Apps Script grants and application passwords alive
 //!    (<https://support.google.com/a/answer/6328616>). Two-step verification stays on: turning it off weakens the
 //!    account.
-//! 3. When wished: take the account off phones, leave all groups, move to an organizational unit, clear what recovers
+//! 4. When wished: take the account off phones, leave all groups, move to an organizational unit, clear what recovers
 //!    the account, hand files and calendars over.
-//! 4. Read back.
+//! 5. Read back.
 //!
 //! A person is found by address and kept by id: Google answers to aliases too, and gives an address to someone else
 //! once it is free.
@@ -20,9 +21,11 @@ use super::step::{Fetched, Item, addresses, change};
 use super::wire::{Method, escape};
 use super::{ConfigError, Field, Kind, Settings, Tool};
 use account::{Account, read_user, user_path};
+use admin::strip_admin;
 use api::{Api, Scope, Token, judge};
 
 pub mod account;
+pub mod admin;
 pub mod api;
 pub mod transfer;
 
@@ -43,6 +46,12 @@ pub const KIND: Kind = Kind {
             "admin_email",
             "Admin",
             "E-mail address of the admin that the service account acts for.",
+        ),
+        Field::switch(
+            "strip_admin",
+            "Take the admin role away",
+            "Take the super admin role from a leaver who has it; otherwise super admins are left to a person. The admin \
+             above is never touched.",
         ),
         Field::switch("leave_groups", "Leave groups", "Remove the person from every group."),
         Field::switch(
@@ -70,6 +79,7 @@ pub const KIND: Kind = Kind {
 
 struct GoogleWorkspace {
     api: Api,
+    strip_admin: bool,
     leave_groups: bool,
     wipe_devices: bool,
     org_unit: Option<String>,
@@ -95,6 +105,7 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
     let leave_groups = settings.is_on("leave_groups");
     Ok(Box::new(GoogleWorkspace {
         api,
+        strip_admin: settings.is_on("strip_admin"),
         leave_groups,
         wipe_devices: settings.is_on("wipe_devices"),
         org_unit,
@@ -110,12 +121,15 @@ impl Tool for GoogleWorkspace {
             Err(failure) => return Err(pass.fail("authorize", without_core(failure))),
         };
         let account = self.resolve(pass, &directory)?;
-        self.guard(pass, &account)?;
-        self.suspend(pass, &directory, &account)?; // (1)
+        self.guard(pass, &directory, &account)?;
+        if self.strip_admin {
+            strip_admin(pass, &directory, &account)?; // (1)
+        }
+        self.suspend(pass, &directory, &account)?; // (2)
         let security = self.api.token(pass, Scope::Security)?;
-        self.end_access(pass, &security, &account)?; // (2)
+        self.end_access(pass, &security, &account)?; // (3)
         if self.wipe_devices {
-            self.wipe(pass, &account)?; // (3)
+            self.wipe(pass, &account)?; // (4)
         }
         if self.leave_groups {
             self.leave(pass, &account)?;
@@ -129,7 +143,7 @@ impl Tool for GoogleWorkspace {
         if let Some(heir) = &self.transfer_to {
             self.hand_over(pass, &directory, &account, heir)?;
         }
-        verify(pass, &directory, security.as_ref().ok(), &account) // (4)
+        self.verify(pass, &directory, security.as_ref().ok(), &account) // (5)
     }
 
     fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
@@ -194,18 +208,6 @@ impl GoogleWorkspace {
             Some(failure) if !answered => Err(pass.fail("resolve", failure)),
             _ => pass.choose(found.into_iter().map(|account| account.found("email")).collect()),
         }
-    }
-
-    /// Whom no program removes.
-    fn guard(&self, pass: &mut Pass<'_>, account: &Account) -> Result<(), Halt> {
-        let reason = if account.emails.iter().any(|email| email == self.api.admin_email()) {
-            "the connector acts for this admin"
-        } else if account.is_admin {
-            "a super admin: take the role away first"
-        } else {
-            return Ok(());
-        };
-        Err(pass.fail("guard", Failure::Protected { detail: reason.into() }))
     }
 
     fn suspend(&self, pass: &mut Pass<'_>, token: &Token<'_>, account: &Account) -> Result<(), Halt> {
@@ -280,25 +282,6 @@ impl GoogleWorkspace {
         pass.sweep("groups", Some("Add the person to these groups again"), listed, judge)
     }
 
-    fn check_admin(&self, pass: &mut Pass<'_>, token: &Token<'_>) -> Result<(), Halt> {
-        let admin = match read_user(pass, token, self.api.admin_email())? {
-            Ok(Some(admin)) => admin,
-            Ok(None) => {
-                let detail = format!("{} is no user here", self.api.admin_email());
-                return Err(pass.fail("admin", Failure::Auth { detail }));
-            }
-            Err(failure) => return Err(pass.fail("admin", failure)),
-        };
-        let detail = match admin.is_admin {
-            true => "a super admin",
-            false => {
-                "a delegated admin: the role must allow updating users, their security and group members"
-            }
-        };
-        pass.note("admin", Outcome::Done, detail.to_owned());
-        Ok(())
-    }
-
     fn check_scope(&self, pass: &mut Pass<'_>, name: &str, scope: Scope, path: &str) -> Result<(), Halt> {
         match self.api.token(pass, scope)? {
             Ok(token) => pass.rung(name, token.read(path), judge).map(|_| ()),
@@ -307,6 +290,47 @@ impl GoogleWorkspace {
                 Ok(())
             }
         }
+    }
+
+    /// Reads back what decides: the state of the account, its grants and its application passwords.
+    fn verify(
+        &self,
+        pass: &mut Pass<'_>,
+        directory: &Token<'_>,
+        security: Option<&Token<'_>>,
+        account: &Account,
+    ) -> Result<(), Halt> {
+        if pass.is_preview() {
+            pass.verified(&[], "");
+            return Ok(());
+        }
+        let mut left = Vec::new();
+        match read_user(pass, directory, &account.id)? {
+            Ok(Some(now)) => {
+                if !now.is_suspended && !now.is_archived {
+                    left.push("the user is active".to_owned());
+                }
+                if self.strip_admin && now.is_admin {
+                    left.push("the user is a super admin".to_owned());
+                }
+            }
+            Ok(None) => {}
+            Err(failure) => return Err(pass.fail("verify", failure)),
+        }
+        for (list, what) in [("tokens", "OAuth grants"), ("asps", "application passwords")] {
+            let Some(token) = security else { break };
+            match token.items(pass, &format!("{}/{list}", user_path(&account.id)), "", idof(list))? {
+                Ok(items) if items.is_empty() => {}
+                Ok(items) => left.push(format!("{} {what}", items.len())),
+                Err(failure) => return Err(pass.fail("verify", failure)),
+            }
+        }
+        let gone = match security {
+            Some(_) => "suspended, without OAuth grants and application passwords",
+            None => "suspended; grants and passwords could not be read",
+        };
+        pass.verified(&left, gone);
+        Ok(())
     }
 }
 
@@ -349,39 +373,6 @@ fn clear_recovery(pass: &mut Pass<'_>, token: &Token<'_>, account: &Account) -> 
     let body = json!({ "recoveryEmail": "", "recoveryPhone": "", "includeInGlobalAddressList": false });
     let request = token.write(Method::Put, &user_path(&account.id)).json(body);
     pass.write("recovery", None, request, |answer| change(answer, judge))?;
-    Ok(())
-}
-
-/// Reads back what decides: the state of the account, its grants and its application passwords.
-fn verify(
-    pass: &mut Pass<'_>,
-    directory: &Token<'_>,
-    security: Option<&Token<'_>>,
-    account: &Account,
-) -> Result<(), Halt> {
-    if pass.is_preview() {
-        pass.verified(&[], "");
-        return Ok(());
-    }
-    let mut left = Vec::new();
-    match read_user(pass, directory, &account.id)? {
-        Ok(Some(now)) if !now.is_suspended && !now.is_archived => left.push("the user is active".to_owned()),
-        Ok(_) => {}
-        Err(failure) => return Err(pass.fail("verify", failure)),
-    }
-    for (list, what) in [("tokens", "OAuth grants"), ("asps", "application passwords")] {
-        let Some(token) = security else { break };
-        match token.items(pass, &format!("{}/{list}", user_path(&account.id)), "", idof(list))? {
-            Ok(items) if items.is_empty() => {}
-            Ok(items) => left.push(format!("{} {what}", items.len())),
-            Err(failure) => return Err(pass.fail("verify", failure)),
-        }
-    }
-    let gone = match security {
-        Some(_) => "suspended, without OAuth grants and application passwords",
-        None => "suspended; grants and passwords could not be read",
-    };
-    pass.verified(&left, gone);
     Ok(())
 }
 

@@ -3,23 +3,24 @@
 //! API: <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>. Only `deactivate` removes
 //! the person from the apps that Okta provisions; it cannot be undone, so an admin chooses it.
 //!
-//! 1. The account is the linked one, else the one that SCIM's `externalId` names, else the login, else the only one
-//!    with an address of the person. Okta's answer is compared again here: its look-up takes short logins and `me`.
+//! 1. Whose account it is: see [`account`].
 //! 2. The admin who made the API token is never touched.
-//! 3. The door is closed first. What is closed already gets no request.
+//! 3. The door is closed first. What is closed already gets no request, and who was closed meanwhile is closed.
 //! 4. Universal Logout is a product of its own: without it, or without its right, the step is skipped and says why.
 //! 5. Sessions, OAuth tokens and consents go whatever came before.
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::answer::{same, text, words};
-use super::pass::{Failure, Halt, Match, Outcome, Pass, Step};
+use super::answer::{text, words};
+use super::pass::{Failure, Halt, Outcome, Pass, Step};
 use super::sign::SigningKey;
-use super::step::{Fetched, addresses, change, is_not_found, origins, removal};
+use super::step::{change, is_not_found, origins, removal};
 use super::wire::{Answer, Method, escape};
 use super::{ConfigError, Field, Kind, Settings, Tool};
 
+pub mod account;
 pub mod api;
 
+use account::{DEPROVISIONED, User, candidates, find_user, unreadable};
 use api::{Credentials, LOGOUT, MANAGE, READ, Service, Session, judge, judge_change, judge_read};
 
 /// Okta.
@@ -67,7 +68,6 @@ pub const KIND: Kind = Kind {
 };
 
 const SUSPENDED: &str = "SUSPENDED";
-const DEPROVISIONED: &str = "DEPROVISIONED";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
@@ -79,15 +79,6 @@ struct Okta {
     base_url: String,
     effect: Effect,
     credentials: Credentials,
-}
-
-/// What is read of a user.
-struct User {
-    id: String,
-    login: String,
-    email: String,
-    status: String,
-    is_leaving: bool,
 }
 
 fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
@@ -119,8 +110,8 @@ impl Tool for Okta {
         self.close(pass, &session, &user)?;
         self.log_out(pass, &session, &user)?;
         let path = format!("/api/v1/users/{}/sessions?oauthTokens=true&forgetDevices=true", escape(&user.id));
-        self.delete(pass, &session, "sessions", &path)?;
-        self.delete(pass, &session, "grants", &format!("/api/v1/users/{}/grants", escape(&user.id)))?;
+        self.delete(pass, &session, &user, "sessions", &path)?;
+        self.delete(pass, &session, &user, "grants", &format!("/api/v1/users/{}/grants", escape(&user.id)))?;
         self.verify(pass, &session, &user)
     }
 
@@ -142,53 +133,10 @@ impl Okta {
     }
 
     fn resolve(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Result<User, Halt> {
-        match self.candidates(pass, session)? {
+        match candidates(pass, session, &self.base_url)? {
             Ok(candidates) => pass.choose(candidates),
             Err(failure) => Err(pass.fail("resolve", failure)),
         }
-    }
-
-    /// (1)
-    fn candidates(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Fetched<Vec<(Match, User)>> {
-        let leaver = pass.leaver();
-        if let Some(link) = &leaver.link {
-            // A linked account that is gone ends the search: another one may be anybody's.
-            let user = find_user(pass, session, &link.external_id)?;
-            return Ok(user.map(|user| named(user.filter(|user| user.id == link.external_id), "link")));
-        }
-        if let Some(id) = leaver.external_id.as_deref().filter(|id| !id.is_empty()) {
-            match find_user(pass, session, id)? {
-                Ok(Some(user)) if user.id == id => return Ok(Ok(named(Some(user), "external_id"))),
-                Ok(_) => {}
-                Err(failure) => return Ok(Err(failure)),
-            }
-        }
-        // Okta takes a login with a slash only in a search.
-        let login = Some(leaver.user_name.trim()).filter(|login| !login.is_empty() && !login.contains('/'));
-        if let Some(login) = login {
-            match find_user(pass, session, login)? {
-                Ok(Some(user)) if same(&user.login, login) => return Ok(Ok(named(Some(user), "user_name"))),
-                Ok(_) => {}
-                Err(failure) => return Ok(Err(failure)),
-            }
-        }
-        let mut all = Vec::new();
-        for address in addresses(leaver) {
-            let value = address.replace('\\', "\\\\").replace('"', "\\\"");
-            let search = escape(&format!("profile.email eq \"{value}\""));
-            let request = session.read(pass, &format!("/api/v1/users?search={search}&limit=10"));
-            let users = pass.fetch(request, judge_read)?.and_then(|page| super::answer::entries(&page, ""));
-            let users = match users {
-                Ok(users) => users,
-                Err(failure) => return Ok(Err(failure)),
-            };
-            all.extend(users.iter().filter_map(User::read).filter(|user| same(&user.email, &address)));
-        }
-        // A deactivated account beside a living one is a former one of the same person.
-        if all.iter().any(|user| user.status != DEPROVISIONED) {
-            all.retain(|user| user.status != DEPROVISIONED);
-        }
-        Ok(Ok(all.into_iter().flat_map(|user| named(Some(user), "email")).collect()))
     }
 
     /// (2)
@@ -225,16 +173,26 @@ impl Okta {
             ),
         };
         let outcome = match (self.effect, user.status.as_str()) {
-            (_, DEPROVISIONED) | (Effect::Suspend, SUSPENDED) => Outcome::Already,
-            (Effect::Deactivate, _) if user.is_leaving => Outcome::Already,
+            _ if self.is_closed(user) => Outcome::Already,
             (Effect::Suspend, "ACTIVE") | (Effect::Deactivate, _) => {
                 let request = session.write(pass, Method::Post, &path);
-                let answer = pass.try_write(request)?;
-                answer.map_or(Outcome::Planned, |answer| removal(&answer, judge_change))
+                match pass.try_write(request)?.map(|answer| removal(&answer, judge_change)) {
+                    None => Outcome::Planned,
+                    Some(refused @ Outcome::Failed(Failure::Conflict { .. })) => {
+                        let now = find_user(pass, session, &user.id)?;
+                        let is_closed = now.is_ok_and(|now| now.is_some_and(|now| self.is_closed(&now)));
+                        if is_closed { Outcome::Already } else { refused }
+                    }
+                    Some(outcome) => outcome,
+                }
             }
             (Effect::Suspend, status) => Outcome::Failed(Failure::Conflict {
                 detail: format!("Okta suspends only ACTIVE people; this one is {status}: deactivate instead"),
             }),
+        };
+        let effect = match user.status.as_str() {
+            DEPROVISIONED => "Okta has taken the person out of the apps that it provisions",
+            _ => effect,
         };
         pass.report(Step {
             name: name.to_owned(),
@@ -243,6 +201,14 @@ impl Okta {
             detail: Some(format!("was {}; {effect}", user.status)),
         });
         Ok(())
+    }
+
+    /// Whether nobody signs in with it, as far as the settings wish.
+    fn is_closed(&self, user: &User) -> bool {
+        match (self.effect, user.status.as_str()) {
+            (_, DEPROVISIONED) | (Effect::Suspend, SUSPENDED) => true,
+            (effect, _) => effect == Effect::Deactivate && user.is_leaving,
+        }
     }
 
     /// (4)
@@ -268,9 +234,16 @@ impl Okta {
     }
 
     /// (5)
-    fn delete(&self, pass: &mut Pass<'_>, session: &Session<'_>, name: &str, path: &str) -> Result<(), Halt> {
+    fn delete(
+        &self,
+        pass: &mut Pass<'_>,
+        session: &Session<'_>,
+        user: &User,
+        name: &str,
+        path: &str,
+    ) -> Result<(), Halt> {
         let request = session.write(pass, Method::Delete, path);
-        let is_final = self.effect == Effect::Deactivate;
+        let is_final = self.effect == Effect::Deactivate || user.status == DEPROVISIONED;
         pass.write(name, None, request, |answer| match removal(answer, judge_change) {
             // "Not allowed in the user's current status": deactivating has ended them.
             Outcome::Failed(Failure::Conflict { .. }) if is_final && has_code(answer, "E0000038") => {
@@ -340,43 +313,6 @@ impl Okta {
         }
         Ok(())
     }
-}
-
-impl User {
-    fn read(body: &Value) -> Option<Self> {
-        let profile = &body["profile"];
-        Some(Self {
-            id: Some(text(body, "id")).filter(|id| !id.is_empty())?.to_owned(),
-            login: text(profile, "login").to_owned(),
-            email: text(profile, "email").to_owned(),
-            status: text(body, "status").to_owned(),
-            is_leaving: text(body, "transitioningToStatus") == DEPROVISIONED,
-        })
-    }
-}
-
-/// A user by id, login or `me`.
-fn find_user(pass: &mut Pass<'_>, session: &Session<'_>, key: &str) -> Fetched<Option<User>> {
-    let request = session.read(pass, &format!("/api/v1/users/{}", escape(key)));
-    Ok(match pass.find(request, judge_read)? {
-        Ok(Some(response)) => User::read(&response.json()).map(Some).ok_or_else(unreadable),
-        Ok(None) => Ok(None),
-        Err(failure) => Err(failure),
-    })
-}
-
-fn named(user: Option<User>, matched_by: &str) -> Vec<(Match, User)> {
-    let found = |user: User| {
-        let label = if user.login.is_empty() { &user.email } else { &user.login };
-        let found =
-            Match { external_id: user.id.clone(), label: label.clone(), matched_by: matched_by.to_owned() };
-        (found, user)
-    };
-    user.map(found).into_iter().collect()
-}
-
-fn unreadable() -> Failure {
-    Failure::Malformed { detail: "Okta's answer is no user".into() }
 }
 
 fn has_code(answer: &Answer, code: &str) -> bool {

@@ -10,7 +10,9 @@
 //! 4. There is no retry inside a pass: the task's next try is the only one.
 use uuid::Uuid;
 
+use super::answer::{date_ms, on_our_clock};
 use super::wire::{Answer, Purpose, Request, Response, SendError};
+use crate::domain::okta::Identity;
 pub use crate::domain::step::{Failure, Match, Outcome, Step};
 use crate::protocol::scim::Object;
 
@@ -31,6 +33,8 @@ pub struct Leaver {
     pub display_name: Option<String>,
     /// Every SCIM attribute, for those that name an account, such as `githubUsername`.
     pub attributes: Object,
+    /// How the identity provider knows them, once they have signed in.
+    pub identity: Option<Identity>,
     /// The account found earlier, or chosen by an admin: goes before any look-up.
     pub link: Option<Match>,
 }
@@ -46,6 +50,7 @@ impl Leaver {
             emails: Vec::new(),
             display_name: None,
             attributes: Object::new(),
+            identity: None,
             link: None,
         }
     }
@@ -239,8 +244,8 @@ impl<'a> Pass<'a> {
 
 /// What a failed answer means when the tool has no words of its own for it; nothing for 2xx.
 ///
-/// 401 is [`Failure::Auth`], 403 [`Failure::Permission`], 408, 425 and 5xx [`Failure::Transient`], 429
-/// [`Failure::RateLimited`] with `Retry-After` in seconds (RFC 9110 §10.2.3), anything else [`Failure::Malformed`].
+/// 401 is [`Failure::Auth`], 403 [`Failure::Permission`], 429 [`Failure::RateLimited`] until `Retry-After`, as is 503
+/// that names one; 408, 425 and other 5xx are [`Failure::Transient`], anything else [`Failure::Malformed`].
 pub fn classify(answer: &Answer) -> Option<Failure> {
     let response = match answer {
         Ok(response) => response,
@@ -255,13 +260,19 @@ pub fn classify(answer: &Answer) -> Option<Failure> {
         401 => Some(Failure::Auth { detail: "the tool answered 401".into() }),
         403 => Some(Failure::Permission { missing: "the tool answered 403".into() }),
         429 => Some(Failure::RateLimited { until_ms: retry_after_ms(response) }),
+        503 if response.header("retry-after").is_some() => {
+            Some(Failure::RateLimited { until_ms: retry_after_ms(response) })
+        }
         408 | 425 | 500.. => Some(Failure::Transient { detail: format!("the tool answered {status}") }),
         _ => Some(Failure::Malformed { detail: format!("the tool answered {status}") }),
     }
 }
 
-/// `Retry-After` in seconds, as a time.
+/// `Retry-After` as a time: seconds, or a date of the tool's clock (RFC 9110 §10.2.3).
 pub fn retry_after_ms(response: &Response) -> Option<i64> {
-    let secs: i64 = response.header("retry-after")?.trim().parse().ok()?;
-    Some(response.at_ms.saturating_add(secs.clamp(0, 86_400) * 1_000))
+    let said = response.header("retry-after")?.trim();
+    match said.parse::<i64>() {
+        Ok(secs) => Some(response.at_ms.saturating_add(secs.clamp(0, 86_400) * 1_000)),
+        Err(_) => Some(on_our_clock(response, date_ms(said)?)),
+    }
 }

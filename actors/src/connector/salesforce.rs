@@ -5,7 +5,7 @@
 //!
 //! 1. The account is the linked one, else the one whose federation id, else whose user name, else whose address is the
 //!    person's. An address may be on many accounts there; the living ones must be one.
-//! 2. The connection's own user is never touched.
+//! 2. The connection's own user is never touched, and neither is a user that is no person.
 //! 3. Freezing comes first: Salesforce refuses to deactivate a default lead owner and the like. Who is frozen cannot
 //!    sign in, and stays so.
 //! 4. Sessions and OAuth tokens go whatever came before.
@@ -21,7 +21,7 @@ use super::{ConfigError, Field, Kind, Settings, Tool};
 
 pub mod api;
 
-use api::{Api, Grant, Session, judge, judge_revocation, quoted};
+use api::{Api, Grant, Session, judge, quoted, revoked};
 
 /// Salesforce.
 pub const KIND: Kind = Kind {
@@ -48,6 +48,9 @@ pub const KIND: Kind = Kind {
     hosts: &[".salesforce.com", ".salesforce.mil"],
     build,
 };
+
+/// User types that Salesforce and its sites run as.
+const NO_PERSONS: [&str; 3] = ["AutomatedProcess", "CloudIntegrationUser", "Guest"];
 
 struct Salesforce {
     api: Api,
@@ -84,9 +87,11 @@ impl Tool for Salesforce {
         };
         let user = pass.choose(candidates)?;
         let id = text(&user, "Id");
-        if session.is_own(id) {
-            let detail = "the connection acts as this user".to_owned();
-            return Err(pass.fail("guard", Failure::Protected { detail })); // (2)
+        let is_person = !NO_PERSONS.contains(&text(&user, "UserType"));
+        if session.is_own(id) || !is_person {
+            let detail =
+                if is_person { "the connection acts as this user" } else { "no person, but a process" };
+            return Err(pass.fail("guard", Failure::Protected { detail: detail.to_owned() })); // (2)
         }
         freeze(pass, &session, id)?;
         let is_refused = deactivate(pass, &session, &user)?;
@@ -150,7 +155,7 @@ fn rung(pass: &mut Pass<'_>, session: &Session<'_>, name: &str, soql: &str) -> R
 
 /// (1)
 fn candidates(pass: &mut Pass<'_>, session: &Session<'_>) -> Fetched<Vec<(Match, Value)>> {
-    const FIELDS: &str = "SELECT Id, Username, Email, FederationIdentifier, IsActive FROM User";
+    const FIELDS: &str = "SELECT Id, Username, Email, FederationIdentifier, IsActive, UserType FROM User";
     let leaver = pass.leaver();
     if let Some(link) = &leaver.link {
         let soql = format!("{FIELDS} WHERE Id = {}", quoted(&link.external_id));
@@ -244,7 +249,7 @@ fn revoke_tokens(pass: &mut Pass<'_>, session: &Session<'_>, id: &str) -> Result
         };
         tokens.iter().map(item).collect()
     });
-    pass.sweep("oauth_tokens", None, items, judge_revocation)
+    pass.sweep_as("oauth_tokens", None, items, revoked)
 }
 
 fn verify(pass: &mut Pass<'_>, session: &Session<'_>, id: &str, is_refused: bool) -> Result<(), Halt> {

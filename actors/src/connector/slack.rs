@@ -103,11 +103,13 @@ impl Member {
 impl Tool for Slack {
     fn remove(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
         let own = match pass.fetch(self.web(Method::Post, "auth.test"), judge_web)? {
-            Ok(response) => response.json()["user_id"].as_str().map(str::to_owned),
+            Ok(response) => response.json(),
             Err(failure) => return Err(pass.fail("authorize", failure)),
         };
-        let nobody = Failure::Malformed { detail: "a token that belongs to nobody".into() };
-        let own = own.ok_or_else(|| pass.fail("authorize", nobody))?;
+        if !own["user_id"].is_string() {
+            let detail = "a token that belongs to nobody".to_owned();
+            return Err(pass.fail("authorize", Failure::Malformed { detail }));
+        }
         let member = self.resolve(pass)?;
         self.guard(pass, &member, &own)?;
         self.deactivate(pass, &member)?; // (1)
@@ -149,22 +151,28 @@ impl Slack {
         let request = self.scim(Request::read(Method::Get, self.users(&format!("?filter={filter}&count=2"))));
         Ok(pass.fetch(request, judge_scim)?.and_then(|response| {
             let body = response.json();
-            let malformed = || Failure::Malformed { detail: "a list without Resources".into() };
+            let malformed = |detail: &str| Failure::Malformed { detail: detail.to_owned() };
             let none = body["totalResults"] == 0;
             let resources = match body["Resources"].as_array() {
                 Some(resources) => resources.as_slice(),
                 None if none => &[],
-                None => return Err(malformed()),
+                None => return Err(malformed("a list without Resources")),
             };
             let members = resources.iter().filter_map(Member::of);
-            Ok(members.filter(|member| member.email.as_deref() == Some(email)).collect())
+            let fitting: Vec<_> = members.filter(|member| member.email.as_deref() == Some(email)).collect();
+            // The rest of the list may hold the member who was asked for.
+            let has_more = body["totalResults"].as_u64() > Some(resources.len() as u64);
+            match has_more && fitting.len() < resources.len() {
+                true => Err(malformed("Slack ignores email filters")),
+                false => Ok(fitting),
+            }
         }))
     }
 
     /// Whom no program removes. SCIM does not tell owners and bots, so the Web API is asked; without its answer nothing
     /// is done.
-    fn guard(&self, pass: &mut Pass<'_>, member: &Member, own: &str) -> Result<(), Halt> {
-        if member.id == own {
+    fn guard(&self, pass: &mut Pass<'_>, member: &Member, own: &Value) -> Result<(), Halt> {
+        if own["user_id"] == member.id.as_str() {
             return Err(pass.fail("guard", protected("the connector's token belongs to this member")));
         }
         let request = self.web(Method::Get, &format!("users.info?user={}", escape(&member.id)));
@@ -182,6 +190,8 @@ impl Slack {
             "an owner: make them a member first"
         } else if user["is_bot"] == true {
             "a bot, no person"
+        } else if is_stranger(&user, own) {
+            "a member of another organization, seen through Slack Connect"
         } else {
             return Ok(());
         };
@@ -262,6 +272,15 @@ impl Slack {
     /// A Web API call that changes nothing.
     fn web(&self, method: Method, call: &str) -> Request {
         Request::read(method, format!("{}/{call}", self.web_url)).bearer(&self.token)
+    }
+}
+
+/// Whether the user is of another organization than the token, by the widest id that Slack gives of both.
+fn is_stranger(user: &Value, own: &Value) -> bool {
+    let differ = |theirs: &Value, ours: &Value| theirs.is_string() && ours.is_string() && theirs != ours;
+    match &own["enterprise_id"] {
+        Value::String(_) => differ(&user["enterprise_user"]["enterprise_id"], &own["enterprise_id"]),
+        _ => differ(&user["team_id"], &own["team_id"]),
     }
 }
 

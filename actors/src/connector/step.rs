@@ -91,6 +91,20 @@ impl Pass<'_> {
         listed: Result<Vec<Item>, Failure>,
         judge: Judge,
     ) -> Result<(), Halt> {
+        self.sweep_as(name, undo, listed, |answer| removal(answer, judge))
+    }
+
+    /// [`Pass::sweep`] where the tool has another word than 404 for what is gone already.
+    ///
+    /// # Errors
+    /// [`Halt::Send`] while one is not answered.
+    pub fn sweep_as(
+        &mut self,
+        name: &str,
+        undo: Option<&str>,
+        listed: Result<Vec<Item>, Failure>,
+        settle: impl Fn(&Answer) -> Outcome,
+    ) -> Result<(), Halt> {
         let items = match listed {
             Ok(items) if items.is_empty() => {
                 self.note(name, Outcome::Already, "there is none".to_owned());
@@ -107,7 +121,7 @@ impl Pass<'_> {
         let mut failed = None;
         let (mut planned, mut done) = (false, false);
         for item in items {
-            match self.try_write(item.request)?.map(|answer| removal(&answer, judge)) {
+            match self.try_write(item.request)?.map(|answer| settle(&answer)) {
                 None => planned = true,
                 Some(Outcome::Failed(failure)) => {
                     // A tool that is tired or does not know us answers every further request alike.

@@ -6,11 +6,15 @@
 //! 2. `id.timestamp.body` is signed with HMAC-SHA-256; during a rotation with both secrets, the new one first.
 //! 3. 2xx is a receipt. 410 says that the endpoint wants no more: the connector pauses. Anything else is tried again,
 //!    not before `Retry-After`.
+//! 4. A payload stays below 20 kB. Where a person has more addresses than fit, the first one goes, and a number says how
+//!    many do not.
+//! 5. The standard has no test message, and one of our own might set a receiver to work. So the check only asks who is
+//!    there, with a GET that no receiver takes for a delivery.
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::pass::{Failure, Halt, Match, Outcome, Pass, retry_after_ms};
+use super::pass::{Failure, Halt, Leaver, Match, Outcome, Pass, retry_after_ms};
 use super::sign::hmac_sha256;
 use super::step::origins;
 use super::wire::{Answer, Body, Method, Request, SendError};
@@ -29,6 +33,9 @@ pub const KIND: Kind = Kind {
     hosts: &[],
     build,
 };
+
+/// Bytes of a payload that every receiver takes.
+const PAYLOAD_BYTES: usize = 20_000;
 
 /// A signing secret.
 pub struct Secret(Vec<u8>);
@@ -83,7 +90,9 @@ impl Tool for Webhook {
             label: leaver.user_name.clone(),
             matched_by: "user_name".into(),
         });
-        let request = self.delivery(pass);
+        let Some(request) = self.delivery(pass) else {
+            return Err(pass.fail("deliver", too_large()));
+        };
         pass.write("deliver", None, request, judge_delivery)?;
         let reason = "a receiver cannot be read back: its answer is the receipt";
         pass.note("verify", Outcome::skipped(reason), None);
@@ -96,8 +105,9 @@ impl Tool for Webhook {
             _ => "two secrets: remove the previous one when every receiver has changed over",
         };
         pass.note("secret", Outcome::Done, secrets.to_owned());
-        // A test message might set a receiver to work, and a GET says nothing about POST.
-        pass.note("endpoint", Outcome::skipped("is tried by the first delivery"), None);
+        let answer = pass.ask(Request::read(Method::Get, &self.url))?;
+        let (outcome, detail) = judge_endpoint(&answer);
+        pass.note("endpoint", outcome, detail);
         Ok(())
     }
 
@@ -107,23 +117,11 @@ impl Tool for Webhook {
 }
 
 impl Webhook {
-    fn delivery(&self, pass: &Pass<'_>) -> Request {
+    /// Nothing when there is no payload that is small enough.
+    fn delivery(&self, pass: &Pass<'_>) -> Option<Request> {
         let leaver = pass.leaver();
         let seconds = pass.now_ms().div_euclid(1_000);
-        let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let body = json!({
-            "type": "user.offboarded",
-            "timestamp": at.format(&Rfc3339).unwrap_or_default(),
-            "data": {
-                "offboarding_id": leaver.offboarding_id,
-                "user_id": leaver.user_id,
-                "user_name": leaver.user_name,
-                "external_id": leaver.external_id,
-                "emails": leaver.emails,
-                "display_name": leaver.display_name,
-            },
-        })
-        .to_string();
+        let body = payload(leaver, seconds)?;
         let id = format!("msg_{}_{}", leaver.offboarding_id.simple(), leaver.user_id.simple()); // (1)
         let signatures: Vec<String> =
             self.secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect(); // (2)
@@ -132,7 +130,52 @@ impl Webhook {
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds.to_string())
             .header("webhook-signature", signatures.join(" "));
-        Request { body: Body::Text(body), ..request }
+        Some(Request { body: Body::Text(body), ..request })
+    }
+}
+
+/// What is told about a person, with all addresses or the first one only (4).
+fn payload(leaver: &Leaver, seconds: i64) -> Option<String> {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let with = |emails: &[String]| {
+        let mut body = json!({
+            "type": "user.offboarded",
+            "timestamp": at.format(&Rfc3339).unwrap_or_default(),
+            "data": {
+                "offboarding_id": leaver.offboarding_id,
+                "user_id": leaver.user_id,
+                "user_name": leaver.user_name,
+                "external_id": leaver.external_id,
+                "emails": emails,
+                "display_name": leaver.display_name,
+            },
+        });
+        if emails.len() < leaver.emails.len() {
+            body["data"]["emails_left_out"] = json!(leaver.emails.len() - emails.len());
+        }
+        Some(body.to_string()).filter(|body| body.len() < PAYLOAD_BYTES)
+    };
+    with(&leaver.emails).or_else(|| with(&leaver.emails[..leaver.emails.len().min(1)]))
+}
+
+fn too_large() -> Failure {
+    let detail =
+        format!("what is known of the person makes more than the {PAYLOAD_BYTES} bytes of a payload");
+    Failure::Malformed { detail }
+}
+
+/// Whether somebody listens (5). Receivers refuse a GET in many ways, and each of them is an answer.
+fn judge_endpoint(answer: &Answer) -> (Outcome, Option<String>) {
+    match answer.as_ref().map_or(0, |response| response.status) {
+        300..400 => {
+            let detail = "the endpoint sends elsewhere, where deliveries do not follow: give that address";
+            (Outcome::Failed(Failure::Malformed { detail: detail.into() }), None)
+        }
+        0 | 410 | 500.. => (judge_delivery(answer), None),
+        status => {
+            let detail = format!("somebody answers there ({status}); only a delivery shows the rest");
+            (Outcome::Done, Some(detail))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ pub struct Match {
     pub external_id: String,
     /// What an admin recognizes: a login or an address.
     pub label: String,
-    /// By what it was found: `link` (an admin chose it), `external_id`, `email`, `user_name`, `saml`, `attribute`.
+    /// By what it was found: `link` (an admin chose it), `identity` (it has signed in to Ceven), `external_id`, `email`, `user_name`, `saml`, `attribute`.
     pub matched_by: String,
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use ceven_actors::connector::pass::{self, Input, Leaver, Mode, Progress};
 use ceven_actors::connector::wire::{Answer, Body, Purpose, Request, Response, SendError};
 use ceven_actors::connector::{Tool, kind};
+use ceven_actors::domain::okta::Identity;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -124,6 +125,10 @@ fn leaver(given: &Value) -> Leaver {
         emails: serde_json::from_value(given["emails"].clone()).unwrap_or_default(),
         display_name: text("display_name"),
         attributes: given["attributes"].as_object().cloned().unwrap_or_default(),
+        identity: given["identity"].as_object().map(|identity| Identity {
+            issuer: identity["issuer"].as_str().unwrap().into(),
+            subject: identity["subject"].as_str().unwrap().into(),
+        }),
         link: serde_json::from_value(given["link"].clone()).unwrap_or_default(),
     }
 }

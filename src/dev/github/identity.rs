@@ -1,7 +1,8 @@
-//! What GitHub knows from the identity provider: the organization's SCIM, and the two GraphQL operations that matter.
+//! What GitHub knows from the identity provider: SCIM of the organization and of an enterprise with managed users, and
+//! the GraphQL operations that matter.
 use serde_json::{Value, json};
 
-use super::{Account, GitHub, user};
+use super::{Account, GitHub, enterprise, user};
 use crate::dev::{
     scim_parts,
     sim::Call,
@@ -9,15 +10,30 @@ use crate::dev::{
 };
 
 fn shown(account: &Account, id: &str) -> Value {
+    // The address of a suspended account is obfuscated; the name that the identity provider gave is kept.
+    let email = match account.suspended_login {
+        None => account.email.clone(),
+        Some(_) => format!("{}@obfuscated.test", account.login),
+    };
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": id, "externalId": account.email,
-        "userName": account.email, "active": true, "emails": [{ "value": account.email, "primary": true }],
+        "userName": account.email, "active": account.suspended_login.is_none(),
+        "emails": [{ "value": email, "primary": true }],
     })
 }
 
-/// `GET /scim/v2/organizations/{org}/Users`
+/// The organization or the enterprise that the path names has a SCIM of its own: where users are managed, the enterprise.
+fn check_place(github: &GitHub, call: &Call<'_>) -> Result<(), Refusal> {
+    match (call.at("enterprise"), github.has_managed_users) {
+        ("", false) => github.check_org(call),
+        (slug, true) if slug.eq_ignore_ascii_case(&github.enterprise) => Ok(()),
+        _ => Err(Refusal::Missing("User")),
+    }
+}
+
+/// `GET …/Users`
 pub(super) fn scim_list(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-    github.check_org(call)?;
+    check_place(github, call)?;
     let wanted = match call.request.parameter("filter").map(scim_parts::wanted) {
         None => None,
         Some(Some(wanted)) => Some(wanted),
@@ -33,7 +49,7 @@ pub(super) fn scim_list(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answ
 }
 
 fn account<'a>(github: &'a mut GitHub, call: &Call<'_>) -> Result<&'a mut Account, Refusal> {
-    github.check_org(call)?;
+    check_place(github, call)?;
     let is_it = |account: &&mut Account| account.identity.as_deref() == Some(call.at("id"));
     github.accounts.iter_mut().find(is_it).ok_or(Refusal::Missing("User"))
 }
@@ -44,27 +60,28 @@ pub(super) fn scim_get(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answe
     Ok(Answer::scim(200, &shown(account, call.at("id"))))
 }
 
-/// Both ways out take the person out of the organization and the external identity with it.
-fn remove(account: &mut Account) {
-    account.membership = None;
-    account.identity = None;
-}
-
-/// `PATCH …/Users/{id}`
+/// `PATCH …/Users/{id}`: at an organization `active: false` takes the person out of it, at an enterprise it suspends.
 pub(super) fn scim_patch(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let active = scim_parts::patched_active(&call.request.object()?).map_err(Refusal::Body)?;
+    let is_managed = github.has_managed_users;
     let account = account(github, call)?;
-    let mut user = shown(account, call.at("id"));
-    if active == Some(false) {
-        remove(account);
-        user["active"] = false.into();
+    match (active, is_managed) {
+        (Some(false), true) => account.suspend(),
+        (Some(true), true) => account.unsuspend(),
+        (Some(false), false) => {
+            let mut user = shown(account, call.at("id"));
+            user["active"] = false.into();
+            account.leave();
+            return Ok(Answer::scim(200, &user));
+        }
+        _ => {}
     }
-    Ok(Answer::scim(200, &user))
+    Ok(Answer::scim(200, &shown(account, call.at("id"))))
 }
 
 /// `DELETE …/Users/{id}`
 pub(super) fn scim_delete(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-    remove(account(github, call)?);
+    account(github, call)?.leave();
     Ok(Answer::empty(204))
 }
 
@@ -93,7 +110,7 @@ pub(super) fn is_mutation(request: &Request) -> bool {
 }
 
 /// An argument of a query, written in it or handed over as a variable. `$name:` declares a variable and is none.
-fn argument(query: &str, variables: &Value, name: &str) -> Option<String> {
+pub(super) fn argument(query: &str, variables: &Value, name: &str) -> Option<String> {
     let sign = format!("{name}:");
     let is_whole = |at: usize| {
         !query[..at].ends_with(|letter: char| letter.is_ascii_alphanumeric() || "$_".contains(letter))
@@ -107,19 +124,22 @@ fn argument(query: &str, variables: &Value, name: &str) -> Option<String> {
     serde_json::Deserializer::from_str(after).into_iter::<String>().next()?.ok()
 }
 
-fn failed(kind: &str, path: &str, message: &str) -> Answer {
+pub(super) fn failed(kind: &str, path: &str, message: &str) -> Answer {
     let error = json!({ "type": kind, "path": [path], "message": message });
     Answer::json(200, &json!({ "data": { path: null }, "errors": [error] }))
 }
 
-/// `POST /graphql`. Two operations, recognized by their field; every member of their answer is there, asked or not.
+/// `POST /graphql`. Some operations, recognized by their field; every member of their answer is there, asked or not.
 pub(super) fn graphql(github: &mut GitHub, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let body = call.request.object()?;
     let (query, variables) = (body["query"].as_str().unwrap_or_default(), &body["variables"]);
     if query.contains("removeEnterpriseMember") {
-        return Ok(remove_from_enterprise(github, query, variables));
+        return Ok(enterprise::remove(github, call, query, variables));
     }
-    if query.contains("externalIdentities") {
+    if query.contains("enterprise(") {
+        return Ok(enterprise::overview(github, call, query, variables));
+    }
+    if query.contains("organization(") {
         return Ok(external_identities(github, query, variables));
     }
     let error = json!({ "message": "A query attribute must be specified and must be a string." });
@@ -132,7 +152,16 @@ fn external_identities(github: &GitHub, query: &str, variables: &Value) -> Answe
         let why = format!("Could not resolve to an Organization with the login of '{org}'.");
         return failed("NOT_FOUND", "organization", &why);
     }
-    let name = argument(query, variables, "userName");
+    // Where users are managed, the enterprise has the provider.
+    let provider = match github.has_managed_users {
+        true => Value::Null,
+        false => identities(github, argument(query, variables, "userName")),
+    };
+    Answer::json(200, &json!({ "data": { "organization": { "samlIdentityProvider": provider } } }))
+}
+
+/// A provider with the external identities of this name; all without one.
+pub(super) fn identities(github: &GitHub, name: Option<String>) -> Value {
     let wanted = |account: &&Account| {
         account.identity.is_some()
             && name.as_ref().is_none_or(|name| account.email.eq_ignore_ascii_case(name))
@@ -153,33 +182,5 @@ fn external_identities(github: &GitHub, query: &str, variables: &Value) -> Answe
         })
         .collect();
     let page = json!({ "hasNextPage": false, "endCursor": null });
-    let identities = json!({ "totalCount": nodes.len(), "nodes": nodes, "pageInfo": page });
-    let provider = json!({ "externalIdentities": identities });
-    Answer::json(200, &json!({ "data": { "organization": { "samlIdentityProvider": provider } } }))
-}
-
-/// The input is an object: inline, or the variable `input`, or a variable for each member.
-fn remove_from_enterprise(github: &mut GitHub, query: &str, variables: &Value) -> Answer {
-    let input = |name: &str| {
-        let handed = variables["input"][name].as_str().map(str::to_owned);
-        handed.or_else(|| argument(query, variables, name)).unwrap_or_default()
-    };
-    let (enterprise, member) = (input("enterpriseId"), input("userId"));
-    if !github.is_enterprise_app {
-        return failed("FORBIDDEN", "removeEnterpriseMember", "Resource not accessible by integration");
-    }
-    let is_it = |account: &&mut Account| member == format!("U_{}", account.id);
-    match github.accounts.iter_mut().find(is_it) {
-        Some(account) if enterprise == github.enterprise_id => {
-            remove(account);
-            account.in_enterprise = false;
-            let node = user(account);
-            Answer::json(
-                200,
-                &json!({ "data": { "removeEnterpriseMember": { "clientMutationId": null, "user": node,
-                "enterprise": { "id": enterprise } } } }),
-            )
-        }
-        _ => failed("NOT_FOUND", "removeEnterpriseMember", "Could not resolve to a node with the global id."),
-    }
+    json!({ "id": "SIP_simulated", "externalIdentities": { "totalCount": nodes.len(), "nodes": nodes, "pageInfo": page } })
 }

@@ -1,11 +1,11 @@
-//! Simulated GitHub Enterprise Cloud organization: its REST API. The application's tokens are in `app`, the
-//! organization's SCIM and GraphQL in `identity`.
+//! Simulated GitHub Enterprise Cloud organization: its REST API. The application's tokens are in `app`, SCIM
+//! and GraphQL in `identity`, the enterprise in `enterprise`.
 use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
 use crate::dev::{
     AccountView, DevError, Person,
-    access::{DIGITS, Limit, Rate, random_id},
+    access::{DIGITS, Limit, Rate, random_id, stable_id},
     keys::SigningKey,
     route::Route,
     sim::{Call, Tool},
@@ -14,12 +14,18 @@ use crate::dev::{
 
 mod app;
 mod credentials;
+mod enterprise;
 mod identity;
+mod outside;
 
 const MEMBERS: &[&str] = &["members:write"];
 const MEMBERS_READ: &[&str] = &["members:write", "members:read"];
 const CREDENTIALS: &[&str] = &["organization_administration:write"];
+const CREDENTIALS_READ: &[&str] = &["organization_administration:write", "organization_administration:read"];
+const PATS_READ: &[&str] =
+    &["organization_personal_access_tokens:write", "organization_personal_access_tokens:read"];
 const PATS: &[&str] = &["organization_personal_access_tokens:write"];
+const MANAGED: &[&str] = &["scim:enterprise"];
 const ANY: &[&str] = &[];
 
 /// Permissions that the application was given.
@@ -63,6 +69,8 @@ pub struct Account {
     pub pats: Vec<Value>,
     /// Whether the enterprise still knows the person.
     pub in_enterprise: bool,
+    /// What the login was before the account was suspended.
+    pub suspended_login: Option<String>,
 }
 
 /// An organization with an application installed.
@@ -71,16 +79,22 @@ pub struct GitHub {
     key: SigningKey,
     /// Login of the organization.
     pub org: String,
-    /// Global id of its enterprise.
+    /// Its enterprise, as in the address.
+    pub enterprise: String,
+    /// Global id of the enterprise.
     pub enterprise_id: String,
+    /// Classic token of an owner of the enterprise.
+    pub enterprise_token: String,
+    /// Its scopes.
+    pub enterprise_scopes: Vec<String>,
+    /// Whether accounts belong to the enterprise, which has the identity provider then.
+    pub has_managed_users: bool,
     /// Client id of the application.
     pub app_id: String,
     /// Number of its installation.
     pub installation_id: u64,
     /// Permissions of the installation, `name:access`.
     pub permissions: Vec<String>,
-    /// Whether the application may act on the enterprise.
-    pub is_enterprise_app: bool,
     /// Accounts.
     pub accounts: Vec<Account>,
     /// Invitations by e-mail.
@@ -93,14 +107,18 @@ impl GitHub {
     /// # Errors
     /// When no key can be made.
     pub fn new() -> Result<Self, DevError> {
+        let key = SigningKey::generate("simulated-github-1")?;
         Ok(Self {
-            key: SigningKey::generate("simulated-github-1")?,
+            enterprise_token: stable_id("ghp_", 32, key.pem()),
+            key,
             org: "acme".into(),
+            enterprise: "acme-inc".into(),
             enterprise_id: "E_kgDOAAacme".into(),
+            enterprise_scopes: ["admin:enterprise", "scim:enterprise"].map(str::to_owned).to_vec(),
+            has_managed_users: false,
             app_id: "Iv23liSimulated00001".into(),
             installation_id: 48_200_117,
             permissions: PERMISSIONS.map(|(name, access)| format!("{name}:{access}")).to_vec(),
-            is_enterprise_app: true,
             accounts: Vec::new(),
             invitations: Vec::new(),
         })
@@ -167,34 +185,6 @@ impl GitHub {
         place.map(|_| Answer::empty(204)).ok_or(Refusal::Missing("member"))
     }
 
-    fn list_outside(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        Ok(paged(call, self.accounts.iter().filter(|account| account.is_outside).map(user).collect()))
-    }
-
-    fn delete_outside(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let account = self.account(call)?;
-        if account.membership.is_some() {
-            let why = "You cannot specify an organization member to remove as an outside collaborator.";
-            return Err(Refusal::exact(error(422, why)));
-        }
-        account.is_outside = false;
-        Ok(Answer::empty(204))
-    }
-
-    fn list_invitations(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        Ok(paged(call, self.invitations.clone()))
-    }
-
-    fn delete_invitation(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.check_org(call)?;
-        let is_it = |invitation: &Value| call.at("invitation") == invitation["id"].to_string().as_str();
-        let at = self.invitations.iter().position(is_it).ok_or(Refusal::Missing("invitation"))?;
-        self.invitations.remove(at);
-        Ok(Answer::empty(204))
-    }
-
     fn get_user(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         Ok(Answer::json(200, &user(self.account(call)?)))
     }
@@ -245,14 +235,19 @@ impl Tool for GitHub {
         Route::new("GET", "/orgs/{org}/members", MEMBERS_READ, Self::list_members),
         Route::new("GET", "/orgs/{org}/members/{username}", MEMBERS_READ, Self::is_member),
         Route::new("DELETE", "/orgs/{org}/members/{username}", MEMBERS, Self::delete_membership),
-        Route::new("GET", "/orgs/{org}/outside_collaborators", MEMBERS_READ, Self::list_outside),
-        Route::new("DELETE", "/orgs/{org}/outside_collaborators/{username}", MEMBERS, Self::delete_outside),
-        Route::new("GET", "/orgs/{org}/invitations", MEMBERS_READ, Self::list_invitations),
-        Route::new("DELETE", "/orgs/{org}/invitations/{invitation}", MEMBERS, Self::delete_invitation),
+        Route::new("GET", "/orgs/{org}/outside_collaborators", MEMBERS_READ, outside::list_outside),
+        Route::new(
+            "DELETE",
+            "/orgs/{org}/outside_collaborators/{username}",
+            MEMBERS,
+            outside::delete_outside,
+        ),
+        Route::new("GET", "/orgs/{org}/invitations", MEMBERS_READ, outside::list_invitations),
+        Route::new("DELETE", "/orgs/{org}/invitations/{invitation}", MEMBERS, outside::delete_invitation),
         Route::new(
             "GET",
             "/orgs/{org}/credential-authorizations",
-            CREDENTIALS,
+            CREDENTIALS_READ,
             credentials::list_credentials,
         ),
         Route::new(
@@ -267,7 +262,7 @@ impl Tool for GitHub {
             CREDENTIALS,
             credentials::revoke_credentials,
         ),
-        Route::new("GET", "/orgs/{org}/personal-access-tokens", PATS, credentials::list_pats),
+        Route::new("GET", "/orgs/{org}/personal-access-tokens", PATS_READ, credentials::list_pats),
         Route::new("POST", "/orgs/{org}/personal-access-tokens", PATS, credentials::update_pats),
         Route::new("GET", "/users/{username}", ANY, Self::get_user),
         Route::new("GET", "/user/{id}", ANY, Self::get_user_by_id),
@@ -276,6 +271,9 @@ impl Tool for GitHub {
         Route::new("GET", "/scim/v2/organizations/{org}/Users/{id}", MEMBERS_READ, identity::scim_get),
         Route::new("PATCH", "/scim/v2/organizations/{org}/Users/{id}", MEMBERS, identity::scim_patch),
         Route::new("DELETE", "/scim/v2/organizations/{org}/Users/{id}", MEMBERS, identity::scim_delete),
+        Route::new("GET", "/scim/v2/enterprises/{enterprise}/Users", MANAGED, identity::scim_list),
+        Route::new("GET", "/scim/v2/enterprises/{enterprise}/Users/{id}", MANAGED, identity::scim_get),
+        Route::new("PATCH", "/scim/v2/enterprises/{enterprise}/Users/{id}", MANAGED, identity::scim_patch),
         Route::new("POST", "/graphql", ANY, identity::graphql),
     ];
 
@@ -306,6 +304,7 @@ impl Tool for GitHub {
                 .to_vec(),
             pats: vec![pat],
             in_enterprise: true,
+            suspended_login: None,
         });
     }
 
@@ -313,7 +312,7 @@ impl Tool for GitHub {
         if call.request.header("user-agent").is_empty() {
             return Err(Refusal::exact(error(403, "Request forbidden by administrative rules.")));
         }
-        call.bearer(scopes)
+        enterprise::authorize(self, call, scopes).unwrap_or_else(|| call.bearer(scopes))
     }
 
     fn refuse(&self, refusal: &Refusal, request: &Request) -> Answer {
@@ -362,6 +361,7 @@ impl Tool for GitHub {
             let place = account.membership.as_ref();
             let state = match place {
                 Some(place) => format!("{} {}", place.state, place.role),
+                None if account.suspended_login.is_some() => "suspended".to_owned(),
                 None if account.is_outside => "outside collaborator".to_owned(),
                 None => "not in the organization".to_owned(),
             };
@@ -379,6 +379,7 @@ impl Tool for GitHub {
                 "membership": place.map(|place| json!({ "state": place.state, "role": place.role,
                     "direct": place.direct, "enterprise_teams": place.enterprise_teams })),
                 "outside": account.is_outside, "in_enterprise": account.in_enterprise,
+                "suspended": account.suspended_login.is_some(),
                 "credentials": account.credentials.len(), "pats": account.pats.len() })
         });
         json!({ "org": self.org, "accounts": accounts.collect::<Vec<_>>(), "invitations": self.invitations,

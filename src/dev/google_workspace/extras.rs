@@ -1,14 +1,29 @@
-//! What an offboarding asks of Google only when the organization wants it: wiping devices and handing files over.
+//! What an offboarding asks of Google only when the organization wants it: taking the admin role away, wiping devices,
+//! handing files over.
 use ceven_actors::clock::rfc3339;
 use serde_json::{Value, json};
 
-use super::{Account, GoogleWorkspace, listed};
+use super::{Account, GoogleWorkspace, error, listed};
 use crate::dev::{
     access::random_text,
     account::AccountView,
     sim::Call,
     wire::{Answer, Refusal},
 };
+
+/// `POST …/makeAdmin`: only a super admin may, and nobody with their own role.
+pub(super) fn make_admin(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let status = call.request.object()?["status"].as_bool();
+    let status = status.ok_or_else(|| Refusal::Body("Missing required field: status".into()))?;
+    let is_admin = |one: &Account| one.shown["isAdmin"] == true && one.answers_to(&call.subject);
+    let may = google.accounts.iter().any(is_admin);
+    let account = google.account(call)?;
+    if !may || account.answers_to(&call.subject) {
+        return Err(Refusal::exact(error(403, "forbidden", "Not Authorized to access this resource/api")));
+    }
+    account.shown["isAdmin"] = status.into();
+    Ok(Answer::empty(204))
+}
 
 pub(super) fn list_devices(google: &mut GoogleWorkspace, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let query = call.request.parameter("query").unwrap_or_default();

@@ -181,13 +181,6 @@ impl GoogleWorkspace {
         Ok(Answer::empty(204))
     }
 
-    fn make_admin(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let status = call.request.object()?["status"].as_bool();
-        let status = status.ok_or_else(|| Refusal::Body("Missing required field: status".into()))?;
-        self.account(call)?.shown["isAdmin"] = status.into();
-        Ok(Answer::empty(204))
-    }
-
     fn list_groups(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         let Some(key) = call.request.parameter("userKey") else {
             return Err(Refusal::Body("Domain or user key is missing".into()));
@@ -272,7 +265,7 @@ impl Tool for GoogleWorkspace {
         Route::new("PUT", "/admin/directory/v1/users/{userKey}", &[USER], Self::update_user),
         Route::new("PATCH", "/admin/directory/v1/users/{userKey}", &[USER], Self::update_user),
         Route::new("POST", "/admin/directory/v1/users/{userKey}/signOut", &[SECURITY], Self::sign_out),
-        Route::new("POST", "/admin/directory/v1/users/{userKey}/makeAdmin", &[USER], Self::make_admin),
+        Route::new("POST", "/admin/directory/v1/users/{userKey}/makeAdmin", &[USER], extras::make_admin),
         Route::new("GET", "/admin/directory/v1/users/{userKey}/tokens", &[SECURITY], Self::list_tokens),
         Route::new(
             "DELETE",

@@ -1,4 +1,5 @@
 //! Simulated Salesforce: client credentials, SOQL over the four objects that matter at the end of an access, sObjects.
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ use query::{Query, QueryError};
 
 const API: &str = "api";
 const MANAGE: &str = "manage_users";
+/// Whom the connected application acts as.
+const OWN_USER: &str = "0055e000001mKpC";
 /// A session's life, seconds.
 const TOKEN_SECS: i64 = 7200;
 
@@ -30,10 +33,14 @@ pub struct Salesforce {
     pub rights: Vec<String>,
     /// Ids of users whom Salesforce does not let go inactive (default owners and the like).
     pub pinned: Vec<String>,
+    /// Rows of one answer to a query; the others are behind `nextRecordsUrl`.
+    pub page_rows: usize,
     users: Vec<Value>,
     logins: Vec<Value>,
     sessions: Vec<Value>,
     tokens: Vec<Value>,
+    /// Permission sets that give the right to manage users.
+    managers: Vec<Value>,
 }
 
 impl Salesforce {
@@ -44,10 +51,12 @@ impl Salesforce {
             client_secret: random_text(clock),
             rights: vec![API.into(), MANAGE.into()],
             pinned: Vec::new(),
+            page_rows: 2000,
             users: Vec::new(),
             logins: Vec::new(),
             sessions: Vec::new(),
             tokens: Vec::new(),
+            managers: Vec::new(),
         }
     }
 
@@ -81,7 +90,7 @@ impl Salesforce {
             200,
             &json!({
                 "access_token": token, "instance_url": call.base, "token_type": "Bearer", "scope": "api",
-                "id": format!("{}/id/00D5e000000abcdEAA/0055e000001mKpC", call.base),
+                "id": format!("{}/id/00D5e000000abcdEAA/{OWN_USER}", call.base),
                 "issued_at": call.now_ms.to_string(), "signature": random_text(call.clock),
             }),
         ))
@@ -104,16 +113,34 @@ impl Salesforce {
             "UserLogin" => Some(&mut self.logins),
             "AuthSession" => Some(&mut self.sessions),
             "OauthToken" => Some(&mut self.tokens),
+            "PermissionSetAssignment" => Some(&mut self.managers),
             _ => None,
         }
     }
 
     fn query(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let text =
-            call.request.parameter("q").ok_or_else(|| Refusal::Body("The q parameter is missing".into()))?;
+        let text = call.request.parameter("q");
+        let text = text.ok_or_else(|| Refusal::Body("The q parameter is missing".into()))?.to_owned();
+        self.records(call, &text, 0)
+    }
+
+    /// `…/query/{locator}`: here the locator is the query and how much of it was told.
+    fn more(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+        let unknown = || Refusal::exact(error(400, "INVALID_QUERY_LOCATOR", "invalid query locator"));
+        let (text, from) = call.at("locator").rsplit_once('-').ok_or_else(unknown)?;
+        let text = URL_SAFE_NO_PAD.decode(text).ok().and_then(|text| String::from_utf8(text).ok());
+        let from = from.parse().map_err(|_| unknown())?;
+        self.records(call, &text.ok_or_else(unknown)?, from)
+    }
+
+    fn records(&mut self, call: &Call<'_>, text: &str, from: usize) -> Result<Answer, Refusal> {
+        let page_rows = self.page_rows;
         let refuse = |code: &str, why: String| Refusal::exact(error(400, code, &why));
         let query = Query::read(text).map_err(|QueryError(why)| refuse("MALFORMED_QUERY", why))?;
         let may_manage = self.rights.iter().any(|right| right == MANAGE);
+        let assignment = json!({ "Id": "0Pa5e00000000001", "AssigneeId": OWN_USER,
+            "PermissionSet.PermissionsManageUsers": true });
+        self.managers = may_manage.then_some(assignment).into_iter().collect();
         let unknown = || refuse("INVALID_TYPE", format!("sObject type '{}' is not supported.", query.from));
         if query.from == "OauthToken" && !may_manage {
             return Err(unknown());
@@ -126,7 +153,7 @@ impl Salesforce {
         let records: Vec<Value> = rows
             .iter()
             .filter(|row| query.fits(row))
-            .take(query.limit.unwrap_or(2000))
+            .take(query.limit.unwrap_or(usize::MAX))
             .map(|row| {
                 let url =
                     format!("/services/data/{}/sobjects/{}/{}", call.at("version"), query.from, row["Id"]);
@@ -137,7 +164,15 @@ impl Salesforce {
                 record
             })
             .collect();
-        Ok(Answer::json(200, &json!({ "totalSize": records.len(), "done": true, "records": records })))
+        let page: Vec<&Value> = records.iter().skip(from).take(page_rows).collect();
+        let next = from + page.len();
+        let mut body = json!({ "totalSize": records.len(), "done": next >= records.len(), "records": page });
+        if next < records.len() {
+            let version = call.at("version");
+            let locator = format!("{}-{next}", URL_SAFE_NO_PAD.encode(text));
+            body["nextRecordsUrl"] = format!("/services/data/{version}/query/{locator}").into();
+        }
+        Ok(Answer::json(200, &body))
     }
 
     fn row(&mut self, object: &str, id: &str) -> Result<&mut Value, Refusal> {
@@ -200,6 +235,7 @@ impl Tool for Salesforce {
         Route::open("POST", "/services/oauth2/token", Self::token),
         Route::open("POST", "/services/oauth2/revoke", Self::revoke),
         Route::new("GET", "/services/data/{version}/query", &[API], Self::query),
+        Route::new("GET", "/services/data/{version}/query/{locator}", &[API], Self::more),
         Route::new(
             "DELETE",
             "/services/data/{version}/sobjects/AuthSession/{id}",

@@ -143,6 +143,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
                         Some('\'') => break,
                         Some('\\') => match letters.next() {
                             Some('n') => value.push('\n'),
+                            Some('r') => value.push('\r'),
                             Some(escaped @ ('\'' | '"' | '\\' | '_' | '%')) => value.push(escaped),
                             _ => return Err(QueryError("invalid string literal escape".into())),
                         },
@@ -155,7 +156,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
             letter if letter.is_ascii_alphanumeric() => {
                 let mut word = String::from(letter);
                 while let Some(letter) =
-                    letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+                    letters.next_if(|letter| letter.is_ascii_alphanumeric() || "_.".contains(*letter))
                 {
                     word.push(letter);
                 }

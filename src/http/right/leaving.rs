@@ -25,7 +25,9 @@ impl Administering<'_> {
     /// # Errors
     /// 409 while that is going on, and for a tool that is paused or has none.
     pub fn begin_coverage(&self, connector: &Arc<Connector>) -> Result<Going, Failure> {
-        let people = self.who().snapshot.users(0).filter(|user| user.active).cloned();
+        let snapshot = &self.who().snapshot;
+        let active = snapshot.users(0).filter(|user| user.active);
+        let people = active.map(|user| (user.clone(), snapshot.identity_of(user.id).cloned()));
         let begun = coverage::begin(self.0.app, self.who().organization, connector.clone(), people.collect());
         begun.map_err(|refused| OrganizationError::Conflict(refused.to_string()).into())
     }

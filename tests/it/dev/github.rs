@@ -70,7 +70,10 @@ async fn an_enterprise_team_keeps_a_person_in() {
     let mutation = "mutation($input: RemoveEnterpriseMemberInput!) { removeEnterpriseMember(input: $input) { user { id } } }";
     let input = json!({ "enterpriseId": enterprise, "userId": format!("U_{user}") });
     let body = json!({ "query": mutation, "variables": { "input": input } });
-    assert_eq!(api.post("/graphql", body).await.expect(200).get("errors"), None);
+    let refused = api.post("/graphql", body.clone()).await.expect(200);
+    assert_eq!(refused["errors"][0]["type"], "FORBIDDEN", "an application of the organization may not");
+    let owner = client.bearer(&sim.with(|github| github.enterprise_token.clone()));
+    assert_eq!(owner.post("/graphql", body).await.expect(200).get("errors"), None);
     api.get("/orgs/acme/memberships/dana-lee").await.expect(404);
 }
 

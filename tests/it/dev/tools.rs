@@ -99,7 +99,8 @@ async fn atlassian_closes_both_levels() {
     let (org, key) = sim.with(|tool| (tool.org_id.clone(), tool.api_key.clone()));
     let api = Client::new(sim.url()).bearer(&key);
     let directories = format!("/admin/v2/orgs/{org}/directories");
-    let found = api.get(&format!("{directories}/-/users?email=dana@acme.test")).await.expect(200);
+    let search = format!("{directories}/-/users/search");
+    let found = api.post(&search, json!({ "emails": ["dana@acme.test"] })).await.expect(200);
     let (id, claim) = (found["data"][0]["accountId"].as_str().unwrap(), &found["data"][0]["claimStatus"]);
     assert_eq!(claim, "managed");
     for directory in api.get(&directories).await.expect(200)["data"].as_array().unwrap() {
@@ -112,7 +113,7 @@ async fn atlassian_closes_both_levels() {
     api.post(&disable, json!({ "message": "left" })).await.expect(204);
     let token = api.get(&format!("{manage}/api-tokens")).await.expect(200)[0]["id"].clone();
     api.delete(&format!("{manage}/api-tokens/{}", token.as_str().unwrap())).await.expect(204);
-    let got = api.get(&format!("{directories}/-/users?accountIds={id}")).await;
+    let got = api.post(&search, json!({ "accountIds": [id] })).await;
     let row = got.expect(200)["data"][0].clone();
     assert_eq!((&row["membershipStatus"], &row["accountStatus"]), (&json!("suspended"), &json!("inactive")));
     assert!(got.header("x-ratelimit-reset").ends_with('Z'), "the reset is a date");

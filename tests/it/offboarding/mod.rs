@@ -24,6 +24,7 @@ mod matrix;
 mod preview;
 mod report;
 mod secrets;
+mod vendors;
 mod world;
 
 /// How a receiver answers.
@@ -85,11 +86,6 @@ impl Receiver {
     /// It takes what comes and never answers, for a while.
     pub fn hang(&self) {
         self.will_say(&[Say::Hang; 100]);
-    }
-
-    /// It refuses what comes, for a while.
-    pub fn refuse(&self) {
-        self.will_say(&[Say::Status(401); 100]);
     }
 
     fn got(&self) -> Vec<(String, Value, Instant)> {

@@ -8,7 +8,7 @@ use crate::{
     offboarding::Receiver,
     on_each_database,
     sso::tenant::{CLIENT, Keys, Tenant},
-    support::{Database, Server},
+    support::{Database, Server, free_port},
 };
 
 on_each_database!(a_server_that_is_well, what_is_wrong_is_named_with_a_remedy);
@@ -108,10 +108,15 @@ async fn a_server_that_is_well(mut server: Server) {
 async fn what_is_wrong_is_named_with_a_remedy(mut server: Server) {
     let (tenant, receiver) = acme(&mut server).await;
     tenant.answer(Keys::Status(500));
-    receiver.refuse();
+    let mut nobody = receiver;
+    nobody.url = format!("http://127.0.0.1:{}/hook", free_port());
+    nobody.connect(&server, "nobody");
     let (code, document) = doctor(&server, &[]);
     assert_eq!((code, &document["ok"]), (5, &false.into()), "{document:#}");
     assert_eq!(of(&document, "acme: Okta issuer").0, "failed");
+    let (state, found) = of(&document, "acme: nobody");
+    assert!(state == "failed" && found.contains("endpoint"), "{found}");
+    assert_eq!(of(&document, "acme: hook").0, "ok");
     assert_eq!(of(&document, "database").0, "ok", "one does not hide the other");
 
     // Anybody is believed to be a proxy.

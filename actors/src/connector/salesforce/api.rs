@@ -2,9 +2,9 @@
 use serde_json::{Value, json};
 
 use crate::connector::answer::{self, entries, text};
-use crate::connector::pass::{Failure, Pass};
+use crate::connector::pass::{Failure, Outcome, Pass};
 use crate::connector::sign::SigningKey;
-use crate::connector::step::{Fetched, origins};
+use crate::connector::step::{Fetched, origins, removal};
 use crate::connector::wire::{Answer, Method, Request, Response, escape};
 
 /// Where production organizations sign in.
@@ -168,12 +168,12 @@ pub fn judge(answer: &Answer) -> Option<Failure> {
     })
 }
 
-/// What the answer to a revocation means (RFC 7009 §2.2): a token that is no token is gone.
-pub fn judge_revocation(answer: &Answer) -> Option<Failure> {
+/// What became of a token that was revoked (RFC 7009 §2.2): one that is no token any more was gone already.
+pub fn revoked(answer: &Answer) -> Outcome {
     let is_gone =
         |response: &Response| response.status == 400 && text(&response.json(), "error") == "invalid_token";
     match answer {
-        Ok(response) if is_gone(response) => None,
-        _ => judge(answer),
+        Ok(response) if is_gone(response) => Outcome::Already,
+        _ => removal(answer, judge),
     }
 }

@@ -75,8 +75,9 @@ pub fn judge_scim(answer: &Answer) -> Option<Failure> {
         401 => Some(Failure::Auth { detail }),
         403 => Some(Failure::Permission { missing: detail }),
         409 => Some(Failure::Conflict { detail }),
-        408 | 425 | 500.. => Some(Failure::Transient { detail }),
         429 => classify(answer),
+        503 if response.header("retry-after").is_some() => classify(answer),
+        408 | 425 | 500.. => Some(Failure::Transient { detail }),
         _ => Some(Failure::Malformed { detail }),
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     http::{auth::Access, scim::log::RequestLog},
     metrics::Metrics,
     net::{
-        client::{Client, Sent},
+        client::{Client, ClientLimits, Sent},
         keys::Keys,
     },
     secretbox::SecretBox,
@@ -144,7 +144,10 @@ impl App {
         };
         let toolbox = Arc::new(Toolbox::new(secrets.clone(), guard.clone()));
         let sent = Arc::<Sent>::default();
-        let tool_limits = settings.client_limits(settings.outbound.tool_ms);
+        let tool_limits = ClientLimits {
+            traceparent: settings.traces.send,
+            ..settings.client_limits(settings.outbound.tool_ms)
+        };
         let tool_outbound = Arc::new(Client::new(guard.clone(), clock.clone(), tool_limits, sent.clone())?);
         let limits = settings.client_limits(settings.outbound.issuer_ms);
         let outbound = Arc::new(Client::new(guard, clock.clone(), limits, sent.clone())?);

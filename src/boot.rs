@@ -44,7 +44,7 @@ pub enum BootError {
 /// # Errors
 /// When the filter cannot be read.
 pub fn start_logging(settings: &Settings) -> Result<Logs, BootError> {
-    Logs::start(&settings.log).map_err(|error| BootError::Config(format!("log.filter: {error}")))
+    Logs::start(&settings.log, &settings.traces).map_err(|error| BootError::Config(error.to_string()))
 }
 
 /// Runs the server until it is told to stop.
@@ -73,8 +73,13 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let raised = Duration::from_millis(settings.log.raised_ms);
     tokio::spawn(logs.clone().obey_signals(clock.clone(), raised));
-    let node =
-        Arc::new(Node { app: OnceLock::new(), stop: stop.clone(), logs, raised, clock: clock.clone() });
+    let node = Arc::new(Node {
+        app: OnceLock::new(),
+        stop: stop.clone(),
+        logs: logs.clone(),
+        raised,
+        clock: clock.clone(),
+    });
     let admin_routes = http::admin::routes(node.clone());
     let admin = tokio::spawn(serve(admin_listener, admin_routes, limits, admin_stop.clone()));
     let manager = Manager::from_environment();
@@ -107,6 +112,7 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
         app.stop().await;
     }
     tracing::info!(drained, "stopped");
+    logs.end().await;
     Ok(())
 }
 

@@ -49,6 +49,7 @@ pub struct Settings {
     pub tools: BTreeMap<String, ToolLimits>,
     pub revocation: Revocation,
     pub log: Log,
+    pub traces: Traces,
 }
 
 macro_rules! section {
@@ -98,6 +99,8 @@ section! {
     Offboarding { tick_ms: u64, lease_ms: u64, preview_ms: i64 }
     /// What Okta asks for.
     Revocation { claims: usize, bad_tokens_per_address: u32, window_ms: i64 }
+    /// Traces, in builds that have them.
+    Traces { endpoint: String, percent: u32, accept: bool, send: bool }
     /// Logs.
     Log { format: LogFormat, filter: String, raised_ms: u64 }
 }
@@ -202,6 +205,7 @@ impl Settings {
             connect: Duration::from_millis(self.outbound.connect_ms),
             total: Duration::from_millis(total_ms),
             answer_bytes: self.outbound.answer_bytes,
+            traceparent: false,
         }
     }
 

@@ -26,4 +26,5 @@ pub mod setup;
 pub mod sign_in;
 pub mod store;
 pub mod tokens;
+pub mod traces;
 pub mod ui;

@@ -20,6 +20,7 @@ use std::{
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
@@ -241,6 +242,7 @@ impl Connection {
 
     fn begin(&mut self, me: &ActorRef<Message>, limits: ToolLimits, tool: Arc<dyn Tool>, task: Arc<Task>) {
         let (me, id, urgent) = (me.clone(), task.id, task.urgent);
+        let span = self.organization.origins.take(&task);
         let run = Run {
             organization: self.organization.clone(),
             ports: self.ports.clone(),
@@ -251,10 +253,11 @@ impl Connection {
             tool,
             task,
         };
-        let pass = tokio::spawn(async move {
+        let pass = async move {
             run.drive().await;
             let _ = me.cast(Message::Ended(id));
-        });
+        };
+        let pass = tokio::spawn(pass.instrument(span));
         self.running.insert(id, Running { pass, urgent });
     }
 

@@ -203,6 +203,7 @@ impl Shared {
             reserved_count: reserved.1,
             closing,
             used_ms: Arc::new(AtomicI64::new(now_ms)),
+            origins: Arc::default(),
         });
         self.organizations.insert(id, organization.clone());
         Ok(organization)

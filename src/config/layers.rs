@@ -103,6 +103,7 @@ pub(super) fn apply_variable(
     let value = match defaults.get(key).ok_or_else(unknown)? {
         Value::Table(_) => return Err(unknown()),
         Value::Integer(_) => Value::Integer(value.trim().parse().map_err(|_| wrong("a whole number"))?),
+        Value::Boolean(_) => Value::Boolean(value.trim().parse().map_err(|_| wrong("true or false"))?),
         Value::Array(_) => value
             .split(',')
             .map(str::trim)

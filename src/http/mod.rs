@@ -26,7 +26,7 @@ pub mod sign_out;
 pub mod sso;
 pub mod stream;
 
-use crate::{app::App, net::address::Range, sign_in::Origin, ui};
+use crate::{app::App, net::address::Range, sign_in::Origin, traces, ui};
 
 /// The other end of a connection, as the accept loop saw it.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +121,9 @@ async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let route = app.metrics.requests.route(&incoming.method, &incoming.path);
     let pattern = app.metrics.requests.pattern(route);
     let span = tracing::error_span!("request", request_id = incoming.request_id, route = pattern);
+    if app.settings.traces.accept {
+        traces::adopt(&span, &incoming.headers);
+    }
     let request_id = HeaderValue::from_str(&incoming.request_id);
     let mut response = within_limits(app, incoming).instrument(span.clone()).await;
     if let Ok(request_id) = request_id {

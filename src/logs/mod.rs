@@ -22,7 +22,10 @@ use tracing_subscriber::{
 mod json;
 mod mask;
 
-use crate::config::{Log, LogFormat};
+use crate::{
+    config::{Log, LogFormat, Traces},
+    traces::{self, Exporter, TraceError},
+};
 
 /// What SIGUSR1 turns on.
 pub const RAISED: &str = "debug";
@@ -32,6 +35,17 @@ pub const RAISED: &str = "debug";
 #[error("{0}")]
 pub struct FilterError(String);
 
+/// Why nothing is logged.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// See [`FilterError`].
+    #[error("log.filter: {0}")]
+    Filter(#[from] FilterError),
+    /// See [`TraceError`].
+    #[error(transparent)]
+    Traces(#[from] TraceError),
+}
+
 /// The way to this process's filter.
 #[derive(Clone)]
 pub struct Logs(Arc<Inner>);
@@ -40,6 +54,7 @@ struct Inner {
     filter: reload::Handle<EnvFilter, Registry>,
     configured: String,
     raised: Mutex<Option<Raised>>,
+    traces: Exporter,
 }
 
 /// A filter in the configured one's place.
@@ -59,11 +74,12 @@ fn is_discreet(metadata: &Metadata<'_>) -> bool {
 }
 
 impl Logs {
-    /// Starts logging to standard error, once a process.
+    /// Starts logging to standard error, and following requests, once a process.
     ///
     /// # Errors
-    /// [`FilterError`].
-    pub fn start(settings: &Log) -> Result<Self, FilterError> {
+    /// [`LogError`].
+    pub fn start(settings: &Log, traces: &Traces) -> Result<Self, LogError> {
+        let traces = traces::start(traces)?;
         let (filter, handle) = reload::Layer::new(read(&settings.filter)?);
         let out = mask::Masked(std::io::stderr);
         let lines = match settings.format {
@@ -76,13 +92,15 @@ impl Logs {
         let _ = tracing_subscriber::registry()
             .with(filter)
             .with(lines.with_filter(filter_fn(is_discreet)))
+            .with(traces.layer())
             .try_init();
         // The text of a panic may hold what must not be logged: only its place is.
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             tracing::error!(place, "a panic was contained");
         }));
-        let inner = Inner { filter: handle, configured: settings.filter.clone(), raised: Mutex::new(None) };
+        let inner =
+            Inner { filter: handle, configured: settings.filter.clone(), raised: Mutex::new(None), traces };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -103,6 +121,12 @@ impl Logs {
             }
         });
         Ok(())
+    }
+
+    /// Sends what is left of traces.
+    pub async fn end(self) {
+        // It waits for the collector.
+        let _ = tokio::task::spawn_blocking(move || self.0.traces.end()).await;
     }
 
     /// Lets the configured filter count again.

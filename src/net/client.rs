@@ -22,8 +22,10 @@ use ceven_actors::{
 };
 use futures_util::StreamExt as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tracing::Instrument as _;
 
 use super::address::Guard;
+use crate::traces;
 
 /// Name of issuers as a service: where they are asked for what they say about themselves, for keys and for tokens.
 pub const ISSUER: &str = "issuer";
@@ -37,6 +39,8 @@ pub struct ClientLimits {
     pub total: Duration,
     /// Bytes of an answer.
     pub answer_bytes: usize,
+    /// Whether they say to which trace they belong.
+    pub traceparent: bool,
 }
 
 /// What outgoing requests came to: counted for each kind of tool and for issuers.
@@ -196,6 +200,9 @@ impl Client {
         for (name, value) in &request.headers {
             outgoing = outgoing.header(*name, value);
         }
+        if let Some(traceparent) = traces::traceparent().filter(|_| self.limits.traceparent) {
+            outgoing = outgoing.header("traceparent", traceparent);
+        }
         outgoing = match &request.body {
             Body::None => outgoing,
             Body::Json(json) => outgoing.body(json.to_string()),
@@ -235,7 +242,8 @@ impl Outbound for Client {
     fn send<'a>(&'a self, service: &'a str, request: &'a Request) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let begun = Instant::now();
-            let answer = match tokio::time::timeout(self.limits.total, self.exchange(request)).await {
+            let exchange = self.exchange(request).instrument(tracing::info_span!("send", service));
+            let answer = match tokio::time::timeout(self.limits.total, exchange).await {
                 Ok(answer) => answer,
                 Err(_) => Err(SendError::Timeout), // (4)
             };

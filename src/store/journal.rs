@@ -30,6 +30,7 @@ use tokio::{
     sync::{Mutex, mpsc},
     task::JoinHandle,
 };
+use tracing::{Instrument as _, Span};
 
 /// Where a batch of units is written.
 pub trait Ledger: Send + 'static {
@@ -109,6 +110,8 @@ pub struct Journal {
 struct Queued {
     unit: Unit,
     told: Told,
+    /// Where it was asked for.
+    span: Span,
 }
 
 /// Tells a unit's fate once; when it is dropped untold, the fate is not known (3).
@@ -153,12 +156,16 @@ impl Journal {
             let mut batch = Vec::with_capacity(batch_units);
             let mut failed = HashMap::new();
             while waiting.recv_many(&mut batch, batch_units).await > 0 {
+                let span = tracing::info_span!(parent: None, "commit");
                 let queued = batch.drain(..).filter_map(|queued| still_stands(queued, &mut failed));
+                let queued = queued.inspect(|queued| {
+                    span.follows_from(&queued.span);
+                });
                 let (units, tolds): (Vec<_>, Vec<_>) =
                     queued.map(|queued| (queued.unit, queued.told)).unzip();
                 let begun = Instant::now();
-                let outcomes =
-                    AssertUnwindSafe(ledger.commit(&units)).catch_unwind().await.unwrap_or_default();
+                let written = AssertUnwindSafe(ledger.commit(&units)).catch_unwind().instrument(span);
+                let outcomes = written.await.unwrap_or_default();
                 meter.commit.observe_time(begun.elapsed());
                 meter.batch.observe(units.len() as u64);
                 let mut outcomes = outcomes.into_iter();
@@ -178,7 +185,7 @@ impl Journal {
     /// Queues a unit.
     pub fn append(&self, unit: Unit, on_outcome: OnOutcome) {
         // A journal that has ended drops the message, and with it tells `Unknown` (3).
-        let _ = self.queue.send(Queued { unit, told: Told(Some(on_outcome)) });
+        let _ = self.queue.send(Queued { unit, told: Told(Some(on_outcome)), span: Span::current() });
     }
 
     /// Writes what is queued and ends. Nothing may be appended after it.

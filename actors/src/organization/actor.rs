@@ -132,6 +132,7 @@ impl Actor for OrganizationActor {
             reserved_count: start.reserved.1,
             closing: start.closing,
             used_ms: Arc::default(),
+            origins: Arc::default(),
         };
         let _ = me.cast(Message::Tend);
         Ok(Memory {
@@ -160,7 +161,9 @@ impl Actor for OrganizationActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Execute { command, caller, stamp, permit, sent, reply } => {
-                memory.meter.mailbox_wait.observe_time(sent.elapsed());
+                let waited = sent.elapsed();
+                memory.meter.mailbox_wait.observe_time(waited);
+                let _deciding = tracing::info_span!("decide", ?waited).entered();
                 let ask = Ask { command, caller, stamp, reply, conflicts: 0, _permit: permit };
                 if memory.catching_up { memory.pending.push_back(ask) } else { memory.stage(&me, ask) }
             }
@@ -223,14 +226,10 @@ impl Memory {
                 let (entries, sealed) = seal(expected, place, &ask.caller, ask.stamp, decision.drafts);
                 let after = Head { seq: expected.seq + 1, ..sealed };
                 decision.changes.iter().for_each(|change| self.head.apply(change)); // (1)
+                self.own.origins.note(&decision.changes);
                 self.head.move_to(after);
-                let staged = Staged {
-                    ask,
-                    answer: decision.answer,
-                    after: Arc::new(self.head.clone()),
-                    resting: Vec::new(),
-                };
-                self.in_flight.push_back(staged);
+                let (answer, snapshot) = (decision.answer, Arc::new(self.head.clone()));
+                self.in_flight.push_back(Staged { ask, answer, after: snapshot, resting: Vec::new() });
                 let unit = Unit {
                     run: self.run,
                     organization: self.head.profile().id,

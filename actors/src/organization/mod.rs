@@ -25,10 +25,12 @@ mod restore;
 mod sessions;
 pub mod state;
 mod tokens;
+mod trace;
 mod users;
 
 use message::{Answered, Command, Message, OrganizationError, Reply};
 use state::Snapshot;
+use trace::Origins;
 
 use crate::domain::{
     caller::{Caller, Stamp},
@@ -50,6 +52,8 @@ pub struct Organization {
     /// It is being put to sleep, or is asleep.
     pub(crate) closing: Arc<AtomicBool>,
     pub(crate) used_ms: Arc<AtomicI64>,
+    /// Of tasks, where this is the actor's own handle.
+    pub(crate) origins: Arc<Origins>,
 }
 
 impl Organization {

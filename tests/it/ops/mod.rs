@@ -4,6 +4,8 @@ mod logs;
 mod metrics;
 mod readiness;
 mod service;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use crate::support::Server;
 

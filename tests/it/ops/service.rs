@@ -123,3 +123,13 @@ async fn the_service_manager_hears_how_it_goes() {
     }
     assert_eq!(rest.last().map(String::as_str), Some("STOPPING=1"), "{rest:?}");
 }
+
+#[cfg(not(feature = "otlp"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_without_traces_does_not_pretend_to_send_them() {
+    let server = Server::start(Database::Sqlite).await;
+    let settings = [("CEVEN_TRACES__ENDPOINT", "http://127.0.0.1:4318/v1/traces")];
+    let output = server.run_as(&["serve"], &settings);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && error.contains("the feature otlp"), "{error}");
+}

@@ -4,11 +4,12 @@
 //! 2. A secret that is not given again is kept only while every address of the tool stays the same: it is never sent
 //!    elsewhere.
 //! 3. A tool talks to its vendor's hosts with TLS, or to an address that the operator has named.
+//! 4. A secret is taken away by `null`; one that the tool cannot do without is not.
 use std::sync::Arc;
 
 use ceven_actors::{
     connector::{
-        ConfigError, Kind, Tool, is_at, kind,
+        ConfigError, Field, Kind, Shape, Tool, is_at, kind,
         pass::{self, Input, Leaver, Mode, Progress, Step},
         wire::SendError,
     },
@@ -26,6 +27,8 @@ use crate::{app::App, net::address::Guard, secretbox::SecretBox};
 
 /// Requests of one look at a tool.
 const REQUESTS: usize = 500;
+/// Of a tool's name.
+pub const MAX_NAME_CHARACTERS: usize = 100;
 
 /// Makes tools of records.
 pub struct Toolbox {
@@ -40,21 +43,31 @@ impl Toolbox {
     }
 
     /// (3)
-    fn check_origins(&self, kind: &Kind, tool: &dyn Tool) -> Result<(), ConfigError> {
+    fn check_origins(
+        &self,
+        kind: &Kind,
+        settings: &Map<String, Value>,
+        tool: &dyn Tool,
+    ) -> Result<(), ConfigError> {
         for home in tool.origins() {
-            let (scheme, authority) = origin(&home)
-                .ok_or_else(|| ConfigError::new("address", format!("{home} is no web address")))?;
-            let host =
-                authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
-            let is_named = host.parse().is_ok_and(|address| self.guard.is_named(address));
-            if self.guard.is_closed() && !is_named {
-                let text = format!("{home} is not on this machine: here everything is simulated");
-                return Err(ConfigError::new("address", text));
+            let refuse = |reason: &str| Err(ConfigError::new(setting_of(kind, settings, &home), reason));
+            let Ok(url) = home.parse::<reqwest::Url>() else { return refuse("is no web address") };
+            let host = url.host_str().unwrap_or_default();
+            let is_named =
+                host.trim_matches(['[', ']']).parse().is_ok_and(|address| self.guard.is_named(address));
+            if is_named {
+                continue;
             }
-            let is_home = kind.is_home(host) || tool.is_self_hosted();
-            if !is_named && (scheme != "https" || !is_home) {
-                let text = format!("{home} is no address of {}", kind.title);
-                return Err(ConfigError::new("address", text));
+            if self.guard.is_closed() {
+                return refuse("is not on this machine: here everything is simulated");
+            }
+            if url.scheme() != "https" {
+                return refuse(
+                    "must begin with https://, or be an address that security.outbound_allow names",
+                );
+            }
+            if !kind.is_home(host) && !tool.is_self_hosted() {
+                return refuse(&format!("is no address of {}", kind.title));
             }
         }
         Ok(())
@@ -78,9 +91,22 @@ impl Tools for Toolbox {
         let secrets = self.open(organization, connector);
         settings.extend(secrets.ok_or_else(|| ConfigError::new("secrets", "cannot be decrypted"))?);
         let tool = kind.tool(&settings)?;
-        self.check_origins(kind, &*tool)?;
+        self.check_origins(kind, &settings, &*tool)?;
         Ok(tool)
     }
+}
+
+/// The setting that an origin comes from.
+fn setting_of(kind: &Kind, settings: &Map<String, Value>, home: &str) -> &'static str {
+    let is_at = |field: &&Field| {
+        let given = settings.get(field.name).and_then(Value::as_str).or(field.default);
+        given.is_some_and(|given| origin(given.trim()) == origin(home))
+    };
+    kind.fields
+        .iter()
+        .filter(|field| field.shape == Shape::Address)
+        .find(is_at)
+        .map_or("address", |field| field.name)
 }
 
 /// (1)
@@ -88,7 +114,7 @@ pub(crate) fn place(connector: ConnectorId) -> String {
     format!("connector {connector}")
 }
 
-/// A record of what an admin typed. Settings that are absent are taken over from `old`, secrets within (2).
+/// A record of what an admin typed. Secrets that are absent are taken over from `old`, within (2).
 ///
 /// # Errors
 /// [`ConfigError`].
@@ -101,31 +127,29 @@ pub fn record(
 ) -> Result<Connector, ConfigError> {
     let kind = kind(kind_id).ok_or_else(|| ConfigError::new("kind", "is not known"))?;
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 {
-        return Err(ConfigError::new("name", "must have 1 to 100 characters"));
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARACTERS || name.chars().any(char::is_control) {
+        let reason = format!("must have 1 to {MAX_NAME_CHARACTERS} characters, on one line");
+        return Err(ConfigError::new("name", reason));
     }
-    let is_empty =
-        |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
+    let (dropped, given): (Map<_, _>, Map<_, _>) = typed.into_iter().partition(|(_, value)| value.is_null());
     let is_secret = |name: &str| kind.fields.iter().any(|field| field.name == name && field.secret);
-    let (mut secrets, settings): (Map<_, _>, Map<_, _>) =
-        typed.into_iter().filter(|(_, value)| !is_empty(value)).partition(|(name, _)| is_secret(name));
-    if let Some(old) = old {
-        let kept = app.toolbox.open(organization, old).unwrap_or_default();
-        let all = |secrets: &Map<String, Value>, settings: &Map<String, Value>| {
-            let together: Map<_, _> =
-                settings.iter().chain(secrets).map(|(k, v)| (k.clone(), v.clone())).collect();
-            kind.tool(&together).map(|tool| tool.origins())
-        };
-        let mut merged = kept.clone();
-        merged.extend(secrets.clone());
-        let is_same_place = all(&kept, &old.settings).ok() == all(&merged, &settings).ok();
-        if is_same_place {
-            secrets = merged; // (2)
+    let (typed, settings): (Map<_, _>, Map<_, _>) = given
+        .into_iter()
+        .map(|(name, value)| (name, trimmed(value)))
+        .filter(|(_, value)| value != "")
+        .partition(|(name, _)| is_secret(name));
+    let secrets = match old {
+        None => typed,
+        Some(old) => {
+            let mut kept = app.toolbox.open(organization, old).unwrap_or_default();
+            let home = kind.tool(&together(&old.settings, &kept)).map(|tool| tool.origins());
+            kept.retain(|name, _| !dropped.contains_key(name)); // (4)
+            after(kind, &settings, (kept, typed), home.ok())?
         }
-    }
-    let together: Map<_, _> = settings.iter().chain(&secrets).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let tool = kind.tool(&together)?;
-    app.toolbox.check_origins(kind, &*tool)?; // (3)
+    };
+    let all = together(&settings, &secrets);
+    let tool = kind.tool(&all)?;
+    app.toolbox.check_origins(kind, &all, &*tool)?; // (3)
     let id = old.map_or_else(|| ConnectorId(app.clock.new_id()), |old| old.id);
     let names = secrets.keys().cloned().collect();
     let sealed = match secrets.is_empty() {
@@ -147,6 +171,33 @@ pub fn record(
         created_ms: old.map_or_else(|| app.clock.now_ms(), |old| old.created_ms),
         removed: false,
     })
+}
+
+/// The secrets of a tool that was at `home`: those that were typed, over the kept ones where these may be used (2), and
+/// alone where the two do not go together, such as another way to sign in.
+fn after(
+    kind: &Kind,
+    settings: &Map<String, Value>,
+    (kept, typed): (Map<String, Value>, Map<String, Value>),
+    home: Option<Vec<String>>,
+) -> Result<Map<String, Value>, ConfigError> {
+    let merged: Map<_, _> = kept.into_iter().chain(typed.clone()).collect();
+    match kind.tool(&together(settings, &merged)) {
+        Ok(tool) if Some(tool.origins()) == home => Ok(merged),
+        Err(error) if kind.tool(&together(settings, &typed)).is_err() => Err(error),
+        _ => Ok(typed),
+    }
+}
+
+fn together(settings: &Map<String, Value>, secrets: &Map<String, Value>) -> Map<String, Value> {
+    settings.iter().chain(secrets).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn trimmed(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.trim().into(),
+        other => other,
+    }
 }
 
 /// What a look at a tool is for.

@@ -10,6 +10,7 @@ pub mod dev;
 pub mod doctor;
 pub mod event_stream;
 pub mod evidence;
+mod html;
 pub mod http;
 pub mod logs;
 pub mod metrics;

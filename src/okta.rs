@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use ceven_actors::{
-    connector::wire::{Method, Request},
+    connector::{
+        ConfigError,
+        wire::{Method, Request},
+    },
     domain::{
         audit::Mode,
         caller::Caller,
@@ -51,8 +54,8 @@ pub struct OktaForm {
 #[derive(Debug, thiserror::Error)]
 pub enum OktaError {
     /// A field that cannot be used.
-    #[error("{0}: {1}")]
-    Field(&'static str, &'static str),
+    #[error(transparent)]
+    Field(#[from] ConfigError),
     /// The tenant could not be asked.
     #[error("{0} could not be read: {1}")]
     Unreachable(String, String),
@@ -103,16 +106,23 @@ pub async fn connect(
     let is_short = |text: &str| !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control);
     let has_more = issuer.contains(['?', '#']); // Discovery §2
     if !is_short(&issuer) || has_more || ceven_actors::protocol::oidc::origin(&issuer).is_none() {
-        return Err(OktaError::Field(
-            "issuer",
-            "must be the address of an Okta tenant, such as https://acme.okta.com",
-        ));
+        let reason = "must be the address of an Okta tenant, such as https://acme.okta.com";
+        return Err(ConfigError::new("issuer", reason).into());
     }
     if app.store.mode() == Mode::Dev && !is_loopback_url(&issuer) {
-        return Err(OktaError::Field("issuer", "must be on this machine: here everything is simulated"));
+        let reason = "must be on this machine: here everything is simulated";
+        return Err(ConfigError::new("issuer", reason).into());
     }
     if !is_short(&client_id) {
-        return Err(OktaError::Field("client_id", "must have 1 to 255 characters"));
+        return Err(ConfigError::new("client_id", "must have 1 to 255 characters").into());
+    }
+    let client_secret = form.client_secret.map(|secret| secret.trim().to_owned());
+    let client_secret = client_secret.filter(|secret| !secret.is_empty());
+    let is_plain =
+        |secret: &String| secret.len() <= 255 && secret.bytes().all(|byte| byte.is_ascii_graphic());
+    if !client_secret.as_ref().is_none_or(is_plain) {
+        let reason = "must have at most 255 characters, no space among them";
+        return Err(ConfigError::new("client_secret", reason).into());
     }
     let owner =
         app.store.okta_owner(&issuer, &client_id).await.map_err(|_| OrganizationError::Unavailable)?;
@@ -122,10 +132,10 @@ pub async fn connect(
     let metadata = discover(app, &issuer).await?; // (1)
     let snapshot = app.fresh(organization).await?;
     let same = snapshot.okta().filter(|old| old.issuer() == issuer && old.client_id == client_id);
-    let client_secret = match form.client_secret.filter(|secret| !secret.trim().is_empty()) {
+    let client_secret = match client_secret {
         Some(secret) => {
-            let sealed = app.secrets.seal(&*app.clock, (organization, CLIENT_SECRET), secret.trim());
-            Some(sealed.ok_or(OktaError::Field("client_secret", "cannot be encrypted"))?)
+            let sealed = app.secrets.seal(&*app.clock, (organization, CLIENT_SECRET), &secret);
+            Some(sealed.ok_or_else(|| ConfigError::new("client_secret", "cannot be encrypted"))?)
         }
         None => same.and_then(|old| old.client_secret.clone()), // (2)
     };

@@ -27,7 +27,7 @@ const MAX_LABEL_CHARACTERS: usize = 120;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// No label, or too much of one.
-    #[error("a token needs a label of 1 to 120 characters")]
+    #[error("a token needs a label of 1 to 120 characters, on one line")]
     Label,
     /// argon2id refuses; it does not, for texts of this length.
     #[error("the token could not be hashed")]
@@ -45,7 +45,8 @@ pub fn draw(
     lifetime_ms: Option<i64>,
 ) -> Result<(String, Arc<Token>), TokenError> {
     let label = label.trim();
-    if label.is_empty() || label.chars().count() > MAX_LABEL_CHARACTERS {
+    if label.is_empty() || label.chars().count() > MAX_LABEL_CHARACTERS || label.chars().any(char::is_control)
+    {
         return Err(TokenError::Label);
     }
     let raw = protocol::secret::draw(clock);

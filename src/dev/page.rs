@@ -1,7 +1,7 @@
 //! Pages of the simulators: what an admin of each would see, and the panel that breaks it. They work without a script;
 //! with one they stay up to date.
 use ceven_actors::clock::rfc3339;
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde_json::json;
 
 use super::{
@@ -44,22 +44,15 @@ pub(super) fn title(name: &str) -> &str {
 
 /// A page with a heading and nothing of a tool.
 pub(super) fn frame(title: &str, body: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "[DEV] " (title) }
-                link rel="stylesheet" href="/_sim/style.css";
-            }
-            body {
-                p.stripe role="note" { "Simulated: these people and tools are not real." }
-                main { h1 { (title) } (body) }
-            }
-        }
-    }
+    let head = html! {
+        meta name="color-scheme" content="light dark";
+        link rel="stylesheet" href="/_sim/style.css";
+    };
+    let body = html! {
+        p.stripe role="note" { "Simulated: these people and tools are not real." }
+        main { h1 { (title) } (body) }
+    };
+    crate::html::document(&format!("[DEV] {title}"), head, body)
 }
 
 /// What a form asked for was not possible.
@@ -112,7 +105,7 @@ pub(super) fn live<T: Tool>(world: &World<T>) -> Markup {
         }
         h2 { "Last requests" }
         @if world.journal.is_empty() { p.muted { "None yet." } } @else {
-            div.scroll { table {
+            div.scroll tabindex="0" role="region" aria-label="Last requests" { table {
                 thead { tr { th { "At" } th { "Request" } th { "Status" } th { "Fault" } } }
                 tbody { @for received in world.journal.iter().rev().take(SHOWN) { (request_row(received)) } }
             } }

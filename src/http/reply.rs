@@ -1,5 +1,7 @@
 //! Every answer's status, headers and dialect: the RFC 7644 envelope under `/scim/v2`, RFC 9457 elsewhere.
-use ceven_actors::{organization::message::OrganizationError, protocol::scim::ScimError};
+use ceven_actors::{
+    connector::ConfigError, organization::message::OrganizationError, protocol::scim::ScimError,
+};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use warp::reply::Response;
@@ -73,6 +75,8 @@ pub enum Failure {
     },
     /// The request makes no sense; the sentence says why.
     Bad(String),
+    /// A field of it cannot be used.
+    Field(ConfigError),
     /// Someone else that had to be asked refuses or does not answer; the sentence says why.
     Upstream(String),
     /// The body cannot be read.
@@ -115,6 +119,7 @@ impl Failure {
             Self::WrongPassword => (401, "Organization, address or password is wrong."),
             Self::Limited { .. } => (429, "Too many attempts; try again later."),
             Self::Bad(detail) => (400, detail),
+            Self::Field(error) => (400, &error.reason),
             Self::Upstream(detail) => (502, detail),
             Self::Body(error) => (error.status, &error.detail),
             Self::Organization(OrganizationError::NotFound { .. }) | Self::Nowhere => {
@@ -134,6 +139,7 @@ impl Failure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match self {
             Self::MethodNotAllowed(allow) => (status, format!("This endpoint takes {allow} only.")),
+            Self::Field(error) => (status, error.to_string()),
             _ => (status, detail.to_owned()),
         }
     }

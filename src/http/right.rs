@@ -200,6 +200,7 @@ impl Administering<'_> {
         okta::connect(visit.app, visit.who.organization, form, caller).await.map_err(|error| match error {
             OktaError::Organization(error) => error.into(),
             OktaError::Taken => OrganizationError::Conflict(error.to_string()).into(),
+            OktaError::Field(error) => Failure::Field(error),
             other => Failure::Bad(other.to_string()),
         })
     }
@@ -270,7 +271,7 @@ impl Administering<'_> {
         settings: Map<String, Value>,
     ) -> Result<Arc<Connector>, Failure> {
         let record = connectors::record(self.0.app, self.who().organization, old, kind_and_name, settings);
-        let record = Arc::new(record.map_err(|error| Failure::Bad(error.to_string()))?);
+        let record = Arc::new(record.map_err(Failure::Field)?);
         self.0.execute(Command::SetConnector { connector: record.clone() }).await?;
         Ok(record)
     }

@@ -1,7 +1,7 @@
 //! The frame around every page.
 use ceven_actors::domain::{audit::Mode, role::Role};
 use http::StatusCode;
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
 use super::{Ask, assets, icon::Icon, parts::csrf};
 
@@ -37,24 +37,18 @@ const RAIL: [(Place, &str, &str, Icon, Role); 7] = [
 
 /// With a stripe where people and tools are simulated, so that nobody takes them for real.
 fn document(mode: Mode, title: &str, body: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { @if mode == Mode::Dev { "[DEV] " } (title) " · Ceven" }
-                link rel="icon" type="image/svg+xml" href=(assets::address("icon.svg"));
-                link rel="stylesheet" href=(assets::address("style.css"));
-                script type="module" src=(assets::address("app.js")) {}
-            }
-            body {
-                @if mode == Mode::Dev { p.stripe role="note" { "Simulated: these people and tools are not real." } }
-                (body)
-            }
-        }
-    }
+    let head = html! {
+        meta name="color-scheme" content="light dark";
+        link rel="icon" type="image/svg+xml" href=(assets::address("icon.svg"));
+        link rel="stylesheet" href=(assets::address("style.css"));
+        script type="module" src=(assets::address("app.js")) {}
+    };
+    let body = html! {
+        @if mode == Mode::Dev { p.stripe role="note" { "Simulated: these people and tools are not real." } }
+        (body)
+    };
+    let prefix = if mode == Mode::Dev { "[DEV] " } else { "" };
+    crate::html::document(&format!("{prefix}{title} · Ceven"), head, body)
 }
 
 /// A page of the console. `aside` stands beside the heading: at most one primary button.
@@ -122,17 +116,8 @@ fn done(ask: &Ask<'_>) -> Markup {
 
 /// A page that moves on by itself.
 pub(super) fn onward(title: &str, address: &str, main: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="refresh" content={ "0;url=" (address) };
-                title { (title) " · Ceven" }
-            }
-            body { (main) }
-        }
-    }
+    let head = html! { meta http-equiv="refresh" content={ "0;url=" (address) }; };
+    crate::html::document(&format!("{title} · Ceven"), head, main)
 }
 
 /// A page without the rail: signing in, and what went wrong.

@@ -56,7 +56,25 @@ struct Form(Vec<(String, String)>);
 impl Form {
     /// A field; absent is empty.
     fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.typed(name).unwrap_or_default()
+    }
+
+    /// A field that was sent.
+    fn typed(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// PostgreSQL keeps no NUL.
+    fn storable(self) -> Result<Self, Failure> {
+        match self.0.iter().find(|(_, value)| value.contains('\0')) {
+            Some((name, _)) => Err(Failure::Bad(format!("{name} must hold no NUL character."))),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether a box of that name and value is ticked.
+    fn has(&self, name: &str, value: &str) -> bool {
+        self.0.iter().any(|(key, ticked)| key == name && ticked == value)
     }
 }
 
@@ -149,7 +167,7 @@ pub fn failed(mode: Mode, status: StatusCode, detail: &str) -> Response {
 async fn signed_in(app: &Arc<App>, segments: &[&str], mut incoming: Incoming) -> Answer {
     let who = session::authenticate(app, &incoming.headers).await.map_err(Failure::NotSignedIn)?;
     let is_form = incoming.method == Method::POST;
-    let form = if is_form { read(app, &mut incoming).await? } else { Form::default() };
+    let form = if is_form { read(app, &mut incoming).await?.storable()? } else { Form::default() };
     if is_form && !who.is_meant(form.get(CSRF_FIELD)) {
         return Err(Failure::Csrf); // (1)
     }

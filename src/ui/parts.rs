@@ -1,13 +1,53 @@
 //! Pieces that several pages share.
-use ceven_actors::{clock::rfc3339, domain::session::Session};
+use ceven_actors::{clock::rfc3339, connector::ConfigError, domain::session::Session};
+use http::StatusCode;
 use maud::{Markup, html};
 
-use super::Ask;
-use crate::http::{api::used_ms, session::CSRF_FIELD};
+use super::{Answer, Ask, page};
+use crate::http::{api::used_ms, reply::Failure, session::CSRF_FIELD};
 
 /// The field that every form carries.
 pub(super) fn csrf(ask: &Ask<'_>) -> Markup {
     html! { input type="hidden" name=(CSRF_FIELD) value=(ask.visit.who.csrf); }
+}
+
+/// Why a form is shown again.
+pub(super) struct Wrong {
+    field: Option<String>,
+    words: String,
+}
+
+impl Wrong {
+    /// In words that name no field.
+    pub(super) fn new(words: impl Into<String>) -> Self {
+        Self { field: None, words: words.into() }
+    }
+
+    /// Above the form. `title` knows what people call a field.
+    pub(super) fn alert(&self, title: impl Fn(&str) -> Option<&'static str>) -> Markup {
+        let field = self.field.as_deref().map(|field| title(field).unwrap_or(field));
+        html! { p.error role="alert" { @if let Some(field) = field { strong { (field) } " " } (self.words) } }
+    }
+
+    /// For `aria-invalid` of a field.
+    pub(super) fn is_about(wrong: Option<&Self>, field: &str) -> Option<&'static str> {
+        wrong.is_some_and(|wrong| wrong.field.as_deref() == Some(field)).then_some("true")
+    }
+}
+
+/// A form that was refused for what is in it is shown again with the reason.
+pub(super) fn again(failure: Failure, form: impl FnOnce(&Wrong) -> Markup) -> Answer {
+    let (status, words) = failure.parts();
+    let wrong = match &failure {
+        Failure::Field(ConfigError { field, reason }) => {
+            Wrong { field: Some(field.clone()), words: format!("{reason}.") }
+        }
+        _ => Wrong::new(words),
+    };
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => Ok(page(status, form(&wrong))),
+        _ => Err(failure),
+    }
 }
 
 /// A time, to the minute; the exact one is in its title.

@@ -1,4 +1,5 @@
 // The console in a real browser: `node main.mjs CEVEN FOLDER [--screenshots FOLDER]`.
+import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { chromium } from "playwright-core";
@@ -12,16 +13,17 @@ import { check, suite, sum } from "./report.mjs";
 import { ORG, PEOPLE, seed } from "./seed.mjs";
 import { Ceven, freePort } from "./server.mjs";
 import { signIn } from "./sign_in.mjs";
+import { tour } from "./tour.mjs";
 import { work } from "./work.mjs";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: "string" }, only: { type: "string" } } });
 const [binary, folder] = positionals;
 
+if (values.screenshots) mkdirSync(values.screenshots, { recursive: true });
 const ceven = await Ceven.start(binary, folder);
 const people = Object.fromEntries(PEOPLE.map(({ id, name, userName }) => [id, { email: userName, email_verified: true, name }]));
 people["00unewcomer"] = { email: "nell.newcomer@acme.example", email_verified: true, name: "Nell Newcomer" };
-const callback = `${ceven.url}/api/v1/sso/okta/oidc/callback`;
-const provider = await Provider.start(await freePort(), callback, people);
+const provider = await Provider.start(await freePort(), ceven.url, people);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--disable-quic"] });
 let world;
 try {
@@ -29,7 +31,7 @@ try {
     world = { ceven, provider, browsing: new Browsing(browser, ceven), screenshots: values.screenshots, ...(await seed(ceven)) };
     await ceven.verb(["okta", "set", "--org", ORG, "--issuer", provider.issuer, "--client-id", provider.clientId, "--client-secret-stdin"], provider.clientSecret);
   });
-  for (const run of world ? [guide, signIn, work, plain, looks] : []) {
+  for (const run of world ? [guide, signIn, work, plain, looks, tour] : []) {
     if (!values.only || values.only === run.name) await suite(run, world);
   }
 } finally {

@@ -1,10 +1,12 @@
 // The essentials in a browser without JavaScript.
 import { check, must, until } from "./report.mjs";
 import { person } from "./seed.mjs";
+import { signOut } from "./sign_in.mjs";
 
-export async function plain({ browsing, provider, ceven, ids, scim }) {
+export async function plain(world) {
+  const { browsing, ceven, ids, scim } = world;
   const options = { javaScriptEnabled: false };
-  await check("without JavaScript: signing in through the provider", async () => {
+  await check("without JavaScript: signing in through the provider, and out at both", async () => {
     const { context, page } = await browsing.someone(options);
     await page.goto("/login");
     await page.getByLabel("Okta issuer").fill(person("Grace").userName);
@@ -12,9 +14,7 @@ export async function plain({ browsing, provider, ceven, ids, scim }) {
     await page.getByRole("link", { name: person("Grace").name, exact: true }).click();
     await page.waitForURL(`${ceven.url}/app`);
     must((await page.locator(".me").innerText()).includes("Grace Kim"), await page.locator(".me").innerText());
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByText("You are signed out").waitFor();
-    must(page.url().startsWith(ceven.url), provider.issuer);
+    await signOut(page, world);
     await context.close();
   });
   const { context, page } = await browsing.admin(options);

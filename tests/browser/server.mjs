@@ -1,8 +1,9 @@
-// A real `ceven serve` on free ports with a fresh SQLite file, and its command line.
+// A real `ceven serve` on free ports with a fresh SQLite file, and its command line; and `ceven dev`.
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 import { until } from "./report.mjs";
 
@@ -16,6 +17,16 @@ export function freePort() {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** Starts a process whose errors, and whose output too unless it is read, go to a file. */
+function start(binary, words, { folder, environment, log, isRead = false }) {
+  const child = spawn(binary, words, { env: environment, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const file = createWriteStream(join(folder, log));
+  if (!isRead) child.stdout.pipe(file);
+  child.stderr.pipe(file);
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  return { child, ended };
 }
 
 /** A running server. */
@@ -36,17 +47,13 @@ export class Ceven {
 
   static async start(binary, folder) {
     const ceven = new Ceven(binary, folder, await freePort(), await freePort());
-    const log = createWriteStream(join(folder, "server.log"));
-    ceven.process = spawn(binary, ["serve"], { env: ceven.environment, cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-    ceven.process.stdout.pipe(log);
-    ceven.process.stderr.pipe(log);
-    ceven.ended = new Promise((resolve) => ceven.process.on("exit", resolve));
+    Object.assign(ceven, start(binary, ["serve"], { folder, environment: ceven.environment, log: "server.log" }));
     await until("the server answers its health check", async () => (await ceven.run(["healthcheck"])).code === 0);
     return ceven;
   }
 
   async stop() {
-    this.process.kill("SIGTERM");
+    this.child.kill("SIGTERM");
     await this.ended;
   }
 
@@ -68,5 +75,29 @@ export class Ceven {
     const { code, out, error } = await this.run([...words, "--json"], input);
     if (code !== 0) throw new Error(`ceven ${words.join(" ")} ended with ${code}: ${error}`);
     return JSON.parse(out);
+  }
+}
+
+/** A running `ceven dev`: a console with simulated people and tools. */
+export class Dev {
+  static async start(binary, folder) {
+    const dev = new Dev();
+    const words = ["dev", "--listen", "127.0.0.1:0", "--json"];
+    Object.assign(dev, start(binary, words, { folder, environment: { PATH: process.env.PATH }, log: "dev.log", isRead: true }));
+    const lines = createInterface({ input: dev.child.stdout });
+    const line = await Promise.race([new Promise((resolve) => lines.once("line", resolve)), dev.ended]);
+    dev.said = JSON.parse(line);
+    dev.url = new URL(dev.said.console_url).origin;
+    return dev;
+  }
+
+  /** The page of a simulator. */
+  page(name) {
+    return this.said.simulators.find((one) => one.name === name).page;
+  }
+
+  async stop() {
+    this.child.kill("SIGTERM");
+    return (await this.ended) === 0;
   }
 }

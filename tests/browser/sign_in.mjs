@@ -8,13 +8,24 @@ async function pick(page, name) {
   await page.getByRole("link", { name, exact: true }).click();
 }
 
+/** Signs out in the console, and at the provider that the browser is taken to. */
+export async function signOut(page, { provider, ceven }) {
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign out of Acme?" }).waitFor();
+  must(page.url().startsWith(`${provider.issuer}/`), page.url());
+  await page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await page.getByText("the one at Okta with it").waitFor();
+  must(page.url().startsWith(`${ceven.url}/login?state=`), page.url());
+}
+
 async function mayRead(page, words) {
   const alert = page.getByRole("alert");
   await alert.waitFor();
   must((await alert.innerText()).includes(words), `the page says: ${await alert.innerText()}`);
 }
 
-export async function signIn({ browsing, provider, ceven, scim }) {
+export async function signIn(world) {
+  const { browsing, provider, ceven, scim } = world;
   const inBrowser = (name, run) =>
     check(name, async () => {
       const { context, page, complaints } = await browsing.someone();
@@ -39,8 +50,7 @@ export async function signIn({ browsing, provider, ceven, scim }) {
     const forbidden = await page.goto("/app/audit");
     must(forbidden.status() === 403 && (await page.innerText("main")).includes("You may not do this"), "an employee may not read the log");
     await page.goto("/app");
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByText("You are signed out").waitFor();
+    await signOut(page, world);
     await context.addCookies([cookie]);
     await page.goto("/app");
     must(page.url().includes("/login"), "a cookie of an ended session opens nothing");
@@ -53,6 +63,35 @@ export async function signIn({ browsing, provider, ceven, scim }) {
     await pick(page, person("Grace").name);
     await page.waitForURL(`${ceven.url}/app`);
     must((await page.locator(".me").innerText()).includes("Grace Kim"), await page.locator(".me").innerText());
+  });
+
+  await inBrowser("who signs out is signed out at the provider too, which asks anew", async (page) => {
+    const start = `/api/v1/sso/okta/oidc/start?iss=${encodeURIComponent(provider.issuer)}`;
+    await page.goto(start);
+    await pick(page, person("Grace").name);
+    await page.waitForURL(`${ceven.url}/app`);
+    // Signed in there, nobody is asked again.
+    await page.goto(start);
+    await page.waitForURL(`${ceven.url}/app`);
+    await signOut(page, world);
+    await page.reload();
+    must(!(await page.innerText("main")).includes("You are signed out"), "the page says it once");
+    await page.goto("/app");
+    must(page.url().includes("/login"), "the session here is over");
+    await page.goto(start);
+    await pick(page, person("Hana").name);
+    await page.waitForURL(`${ceven.url}/app`);
+    must((await page.locator(".me").innerText()).includes("Hana Sato"), "someone else may sign in with this browser");
+  });
+
+  await inBrowser("who stays signed in at the provider is out of Ceven all the same", async (page) => {
+    await page.goto(`/api/v1/sso/okta/oidc/start?iss=${encodeURIComponent(provider.issuer)}`);
+    await pick(page, person("Grace").name);
+    await page.waitForURL(`${ceven.url}/app`);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign out of Acme?" }).waitFor();
+    await page.goto("/app");
+    must(page.url().startsWith(`${ceven.url}/login`), "the session here ended first");
   });
 
   await inBrowser("the tile signs in whom SCIM has provisioned, with the role that it gave, and nobody twice", async (page) => {

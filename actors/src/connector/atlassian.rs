@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
             "Protected accounts",
             "Addresses or ids that are never touched, by comma.",
         ),
-        Field::optional("base_url", "API address", "For tests.").or(BASE_URL),
+        Field::optional("base_url", "API address", "Only for tests and gateways.").address().or(BASE_URL),
     ],
     hosts: &["api.atlassian.com"],
     build,

@@ -64,6 +64,7 @@ pub const KIND: Kind = Kind {
         Field::optional("login_attribute", "Login attribute", "SCIM attribute that holds the GitHub login.")
             .or("githubUsername"),
         Field::optional("base_url", "API address", "For GitHub Enterprise Server: https://HOST/api/v3.")
+            .address()
             .or(BASE_URL),
     ],
     // GitHub Enterprise Server runs under any name.

@@ -46,7 +46,8 @@ pub const KIND: Kind = Kind {
             "admin_email",
             "Admin",
             "E-mail address of the admin that the service account acts for.",
-        ),
+        )
+        .email(),
         Field::switch(
             "strip_admin",
             "Take the admin role away",
@@ -69,9 +70,10 @@ pub const KIND: Kind = Kind {
             "transfer_to",
             "Hand over to",
             "E-mail address of the user who gets the person's files and calendars.",
-        ),
-        Field::optional("base_url", "API address", "Only for tests and gateways.").or(BASE_URL),
-        Field::optional("token_url", "Token address", "Only for tests and gateways.").or(TOKEN_URL),
+        )
+        .email(),
+        Field::optional("base_url", "API address", "Only for tests and gateways.").address().or(BASE_URL),
+        Field::optional("token_url", "Token address", "Only for tests and gateways.").address().or(TOKEN_URL),
     ],
     hosts: &["admin.googleapis.com", "oauth2.googleapis.com"],
     build,
@@ -92,10 +94,6 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
     if org_unit.as_ref().is_some_and(|path| !path.starts_with('/')) {
         return Err(ConfigError::new("org_unit", "must begin with a slash"));
     }
-    let transfer_to = settings.get("transfer_to").map(str::to_lowercase);
-    if transfer_to.as_ref().is_some_and(|email| !email.contains('@')) {
-        return Err(ConfigError::new("transfer_to", "is no e-mail address"));
-    }
     let api = Api::new(
         settings.base_url("base_url", BASE_URL)?,
         settings.base_url("token_url", TOKEN_URL)?,
@@ -110,7 +108,7 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
         wipe_devices: settings.is_on("wipe_devices"),
         org_unit,
         clear_recovery: settings.is_on("clear_recovery"),
-        transfer_to,
+        transfer_to: settings.get("transfer_to").map(str::to_lowercase),
     }))
 }
 

@@ -32,7 +32,8 @@ pub const KIND: Kind = Kind {
             "base_url",
             "Okta address",
             "The organization's own address, such as https://acme.okta.com.",
-        ),
+        )
+        .address(),
         Field {
             options: &["suspend", "deactivate"],
             ..Field::required(

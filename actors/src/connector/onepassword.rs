@@ -31,7 +31,9 @@ pub const KIND: Kind = Kind {
                  provisions 1Password.",
             )
         },
-        Field::optional("base_url", "API address", "https://api.1password.com, .ca or .eu.").or(BASE_URL),
+        Field::optional("base_url", "API address", "https://api.1password.com, .ca or .eu.")
+            .address()
+            .or(BASE_URL),
         Field::optional("account_id", "Account id", "For users_api."),
         Field::optional(
             "client_id",
@@ -39,7 +41,8 @@ pub const KIND: Kind = Kind {
             "Of an app with the scopes to get, list and suspend users.",
         ),
         Field::optional("client_secret", "Client secret", "Of that app.").secret(),
-        Field::optional("bridge_url", "Bridge address", "For scim_bridge: what stands before /Users."),
+        Field::optional("bridge_url", "Bridge address", "For scim_bridge: what stands before /Users.")
+            .address(),
         Field::optional("bridge_token", "Bridge token", "Bearer token of the bridge.").secret(),
         Field::optional(
             "protected",

@@ -28,7 +28,7 @@ pub const KIND: Kind = Kind {
     id: "salesforce",
     title: "Salesforce",
     fields: &[
-        Field::required("base_url", "My Domain", "Such as https://acme.my.salesforce.com."),
+        Field::required("base_url", "My Domain", "Such as https://acme.my.salesforce.com.").address(),
         Field::required("client_id", "Consumer key", "Of the connected app."),
         Field::optional("client_secret", "Consumer secret", "For the client credentials flow.").secret(),
         Field::optional(
@@ -43,6 +43,7 @@ pub const KIND: Kind = Kind {
             "For the JWT bearer flow: https://test.salesforce.com for a \
              sandbox.",
         )
+        .address()
         .or(api::LOGIN_URL),
     ],
     hosts: &[".salesforce.com", ".salesforce.mil"],

@@ -24,7 +24,8 @@ pub const KIND: Kind = Kind {
             "base_url",
             "SCIM address",
             "What stands before /Users, such as https://tool.example/scim/v2.",
-        ),
+        )
+        .address(),
         Field::required("token", "Token", "Bearer token that may read and change users.").secret(),
         Field::optional(
             "protected",

@@ -37,8 +37,11 @@ pub const KIND: Kind = Kind {
             "Enterprise plan",
             "End sessions too; needs the scope admin.users:write.",
         ),
-        Field::optional("base_url", "SCIM address", "Only for GovSlack, tests and gateways.").or(SCIM_URL),
+        Field::optional("base_url", "SCIM address", "Only for GovSlack, tests and gateways.")
+            .address()
+            .or(SCIM_URL),
         Field::optional("web_api_url", "Web API address", "Only for GovSlack, tests and gateways.")
+            .address()
             .or(WEB_URL),
     ],
     hosts: &["api.slack.com", "slack.com", "api.slack-gov.com", "slack-gov.com"],

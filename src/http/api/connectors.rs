@@ -42,7 +42,11 @@ pub(super) async fn change(mut call: Call<'_>, id: &str) -> Answer {
     let old = admin.connector(id)?;
     let body = call.object().await?;
     let name = text(&body, "name")?.unwrap_or_else(|| old.name.to_string());
-    let saved = admin.set_connector(Some(&old), (&old.kind, &name), settings(&body)?).await?;
+    let settings = match body.get("settings") {
+        None | Some(Value::Null) => old.settings.clone(),
+        Some(_) => settings(&body)?,
+    };
+    let saved = admin.set_connector(Some(&old), (&old.kind, &name), settings).await?;
     Ok(reply::json(StatusCode::OK, &saved.view()))
 }
 

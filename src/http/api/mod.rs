@@ -35,7 +35,9 @@ use crate::{
 };
 
 pub use audit_export::filter as audit_filter;
-pub use offboardings::{time_ms, view as offboarding_view};
+pub use offboardings::{
+    MAX_ACCOUNT_CHARACTERS, MAX_NOTE_CHARACTERS, account, note, time_ms, view as offboarding_view,
+};
 pub use report::{after as report_after, range as report_range};
 pub use sessions::used_ms;
 pub use users::{people_filter, role_named};

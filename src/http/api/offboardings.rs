@@ -1,7 +1,7 @@
 //! `/api/v1/users/{id}/offboard` and `/api/v1/offboardings`.
 use ceven_actors::{
     clock::rfc3339,
-    connector::pass::Match,
+    connector::{ConfigError, pass::Match},
     domain::{
         id::{OffboardingId, TaskId},
         offboarding::{Offboarding, Task},
@@ -20,8 +20,10 @@ use crate::http::{
     right::missing,
 };
 
-/// Of what an admin writes.
-const MAX_NOTE_CHARACTERS: usize = 1_000;
+/// Of what an admin writes about an offboarding.
+pub const MAX_NOTE_CHARACTERS: usize = 1_000;
+/// Of a tool's own id of an account.
+pub const MAX_ACCOUNT_CHARACTERS: usize = 255;
 /// Of one list.
 const LISTED: u64 = 100;
 
@@ -53,7 +55,7 @@ fn options(body: &Map<String, Value>) -> Result<OffboardOptions, Failure> {
             Some(time_ms(&at).ok_or_else(|| Failure::Bad("run_at must be an RFC 3339 time.".into()))?)
         }
     };
-    Ok(OffboardOptions { reason: note(body, "reason")?, ticket: note(body, "ticket")?, run_at_ms })
+    Ok(OffboardOptions { reason: note_of(body, "reason")?, ticket: note_of(body, "ticket")?, run_at_ms })
 }
 
 /// An RFC 3339 time in milliseconds since 1970.
@@ -63,13 +65,34 @@ pub fn time_ms(text: &str) -> Option<i64> {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
-fn note(body: &Map<String, Value>, name: &str) -> Result<Option<Box<str>>, Failure> {
-    let note = text(body, name)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    match note {
-        Some(note) if note.chars().count() > MAX_NOTE_CHARACTERS => {
-            Err(Failure::Bad(format!("{name} has more than {MAX_NOTE_CHARACTERS} characters.")))
+/// What an admin writes about an offboarding, in a field of this name; empty is nothing.
+///
+/// # Errors
+/// 400 for too much.
+pub fn note(name: &str, text: &str) -> Result<Option<Box<str>>, Failure> {
+    match text.trim() {
+        "" => Ok(None),
+        long if long.chars().count() > MAX_NOTE_CHARACTERS => {
+            let reason = format!("has more than {MAX_NOTE_CHARACTERS} characters");
+            Err(Failure::Field(ConfigError::new(name, reason)))
         }
-        note => Ok(note.map(Into::into)),
+        note => Ok(Some(note.into())),
+    }
+}
+
+fn note_of(body: &Map<String, Value>, name: &str) -> Result<Option<Box<str>>, Failure> {
+    note(name, &text(body, name)?.unwrap_or_default())
+}
+
+/// The account that an admin has chosen at a tool; empty is none.
+///
+/// # Errors
+/// 400 for what is no id, and for one without its tool.
+pub fn account(id: &str, task: Option<TaskId>) -> Result<Option<Match>, Failure> {
+    match (id.trim(), task) {
+        ("", _) => Ok(None),
+        (id, Some(_)) if id.chars().count() <= MAX_ACCOUNT_CHARACTERS => Ok(Some(Match::chosen(id))),
+        _ => Err(Failure::Bad("account must be an id, and task must say of which tool.".into())),
     }
 }
 
@@ -102,11 +125,7 @@ pub(super) async fn retry(mut call: Call<'_>, id: &str) -> Answer {
     let id: OffboardingId = id.parse().map_err(|_| missing("Offboarding", id))?;
     let body = call.object().await?;
     let task = task_of(&body)?;
-    let account = match (&task, text(&body, "account")?.map(|id| id.trim().to_owned())) {
-        (_, None) => None,
-        (Some(_), Some(id)) if !id.is_empty() && id.len() <= 255 => Some(Match::chosen(&id)),
-        _ => return Err(Failure::Bad("account must be an id, and task must say of which tool.".into())),
-    };
+    let account = account(&text(&body, "account")?.unwrap_or_default(), task)?;
     admin.offboarding(Command::Retry { id, task, account }).await?;
     let paused = paused(&admin.who().snapshot, id, task);
     Ok(reply::json(StatusCode::ACCEPTED, &json!({ "offboarding_id": id, "paused": paused })))
@@ -149,7 +168,8 @@ pub(super) async fn mark_done(mut call: Call<'_>, id: &str) -> Answer {
     let admin = visit.administering()?;
     let body = call.object().await?;
     let task = task_of(&body)?.ok_or_else(|| Failure::Bad("task must be given.".into()))?;
-    let note = note(&body, "note")?.ok_or_else(|| Failure::Bad("note must say how it was done.".into()))?;
+    let note =
+        note_of(&body, "note")?.ok_or_else(|| Failure::Bad("note must say how it was done.".into()))?;
     let known = admin.who().snapshot.task(task).filter(|task| task.offboarding.to_string() == id);
     if known.is_none() {
         return Err(missing("Task", task));

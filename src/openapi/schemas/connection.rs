@@ -26,7 +26,7 @@ pub(super) fn connectors() -> Schemas {
     let name = || or_null(said(100));
     let settings = || {
         json!({ "type": ["object", "null"], "additionalProperties": true,
-        "description": "By the names of the kind's fields." })
+        "description": "By the names of the kind's fields. Secrets that are not given stay; null takes one away." })
     };
     let running = || object([("begun_at", time()), ("done", number()), ("of", number())]);
     let gap = object([("user", id()), ("user_name", text()), ("why", text())]);

@@ -1,24 +1,24 @@
 //! `/app/connectors`: the tools that people are removed from.
 use ceven_actors::{
     connector::{
-        Field, KINDS, Kind, kind,
+        Field, KINDS, Kind, Shape, kind,
         pass::{Outcome, Step},
     },
     domain::connector::Connector,
 };
-use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::coverage;
 use crate::{
+    connectors::MAX_NAME_CHARACTERS,
     coverage::Coverage,
     http::reply::Failure,
     ui::{
         Answer, Ask,
         layout::{Place, framed},
-        ok, page,
-        parts::{Tone, csrf, pill, scroll, time},
+        ok,
+        parts::{Tone, Wrong, again, csrf, pill, scroll, time},
         see_other,
     },
 };
@@ -73,13 +73,12 @@ pub(in crate::ui) fn new(ask: &Ask<'_>, kind_id: &str) -> Answer {
     ok(new_page(ask, kind, None))
 }
 
-fn new_page(ask: &Ask<'_>, kind: &Kind, error: Option<&str>) -> Markup {
+fn new_page(ask: &Ask<'_>, kind: &Kind, wrong: Option<&Wrong>) -> Markup {
     let main = html! {
         p.crumb { a href="/app/connectors" { "Tools" } }
         form.card method="post" action={ "/app/connectors/new/" (kind.id) } {
             (csrf(ask))
-            @if let Some(error) = error { p.error role="alert" { (error) } }
-            (inputs(ask, kind, kind.title, None))
+            (inputs(ask, kind, (kind.title, None), wrong))
             button.primary type="submit" { "Connect" }
             p.meta { "Secrets are encrypted before they are stored and never shown again." }
         }
@@ -88,36 +87,70 @@ fn new_page(ask: &Ask<'_>, kind: &Kind, error: Option<&str>) -> Markup {
 }
 
 /// Fields of a kind of tool: what was typed last, else what stands, else the default.
-fn inputs(ask: &Ask<'_>, kind: &Kind, name: &str, old: Option<&Connector>) -> Markup {
-    let value = |field: &Field| match ask.form.get(field.name) {
-        "" => old.and_then(|old| old.settings.get(field.name)).map_or(String::new(), |value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }),
-        typed => typed.to_owned(),
+fn inputs(
+    ask: &Ask<'_>,
+    kind: &Kind,
+    (name, old): (&str, Option<&Connector>),
+    wrong: Option<&Wrong>,
+) -> Markup {
+    let title = |name: &str| match kind.fields.iter().find(|field| field.name == name) {
+        Some(field) => Some(field.title),
+        None => (name == "name").then_some("Name"),
     };
-    let is_kept = |field: &Field| old.is_some_and(|old| old.secrets.iter().any(|name| name == field.name));
+    let name = ask.form.typed("name").unwrap_or(name);
     html! {
-        label { span { "Name" } input name="name" required maxlength="100" value=(name) autocomplete="off"; }
+        @if let Some(wrong) = wrong { (wrong.alert(title)) }
+        label { span { "Name" }
+            input name="name" required maxlength=(MAX_NAME_CHARACTERS) value=(name) autocomplete="off" aria-invalid=[Wrong::is_about(wrong, "name")]; }
         @for field in kind.fields {
+            @let is_kept = old.is_some_and(|old| old.secrets.iter().any(|name| name == field.name));
             label {
                 span { (field.title) @if !field.required { " (optional)" } }
-                @if !field.options.is_empty() {
-                    select name=(field.name) {
-                        @for option in field.options {
-                            option value=(option) selected[value(field) == *option || (value(field).is_empty() && field.default == Some(option))] { (option) }
-                        }
-                    }
-                } @else if field.multiline {
-                    textarea name=(field.name) rows="4" autocomplete="off" spellcheck="false" required[field.required && !is_kept(field)] placeholder=[is_kept(field).then_some("Unchanged")] {}
-                } @else if field.secret {
-                    input type="password" name=(field.name) autocomplete="new-password" spellcheck="false"
-                        required[field.required && !is_kept(field)] placeholder=[is_kept(field).then_some("Unchanged")];
-                } @else {
-                    input name=(field.name) value=(value(field)) required[field.required] placeholder=[field.default] autocomplete="off" spellcheck="false";
-                }
+                (input(field, &standing(ask, field, old), is_kept, Wrong::is_about(wrong, field.name)))
                 small { (field.help) }
             }
+            @if is_kept && !field.required {
+                label.choice { input type="checkbox" name=(FORGET) value=(field.name); span { "Remove the " (field.title) " that is kept" } }
+            }
+        }
+    }
+}
+
+/// Boxes of secrets that are to go; nothing is typed in their fields.
+const FORGET: &str = "forget";
+
+fn standing(ask: &Ask<'_>, field: &Field, old: Option<&Connector>) -> String {
+    match (ask.form.typed(field.name), old.and_then(|old| old.settings.get(field.name))) {
+        (Some(typed), _) => typed.to_owned(),
+        (None, Some(Value::String(text))) => text.clone(),
+        (None, Some(other)) => other.to_string(),
+        (None, None) => String::new(),
+    }
+}
+
+/// Where a setting is typed. Secrets are never shown again.
+fn input(field: &Field, value: &str, is_kept: bool, invalid: Option<&str>) -> Markup {
+    let (is_required, unchanged) = (field.required && !is_kept, is_kept.then_some("Unchanged"));
+    let kind = match field.shape {
+        _ if field.secret => "password",
+        Shape::Address => "url",
+        Shape::Email => "email",
+        Shape::Text | Shape::File => "text",
+    };
+    html! {
+        @if !field.options.is_empty() {
+            select name=(field.name) aria-invalid=[invalid] {
+                @for option in field.options {
+                    option value=(option) selected[value == *option || (value.is_empty() && field.default == Some(option))] { (option) }
+                }
+            }
+        } @else if field.shape == Shape::File {
+            textarea name=(field.name) rows="4" maxlength=(field.max_characters()) autocomplete="off" spellcheck="false"
+                required[is_required] placeholder=[unchanged] aria-invalid=[invalid] {}
+        } @else {
+            input type=(kind) name=(field.name) value=[(!field.secret).then_some(value)] maxlength=(field.max_characters())
+                required[is_required] placeholder=[unchanged.or(field.default)] aria-invalid=[invalid]
+                autocomplete=(if field.secret { "new-password" } else { "off" }) spellcheck="false";
         }
     }
 }
@@ -127,22 +160,17 @@ pub(in crate::ui) async fn add(ask: &Ask<'_>, kind_id: &str) -> Answer {
     let kind = kind(kind_id).ok_or(Failure::Nowhere)?;
     match right.set_connector(None, (kind.id, ask.form.get("name")), typed(ask, kind)).await {
         Ok(saved) => Ok(see_other(&format!("/app/connectors/{}?done=connected", saved.id))),
-        Err(failure) => again(failure, |error| new_page(ask, kind, Some(error))),
+        Err(failure) => again(failure, |wrong| new_page(ask, kind, Some(wrong))),
     }
 }
 
-/// A form that was refused for what is in it is shown again with the reason.
-fn again(failure: Failure, form: impl FnOnce(&str) -> Markup) -> Answer {
-    let (status, detail) = failure.parts();
-    match status {
-        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => Ok(page(status, form(&detail))),
-        _ => Err(failure),
-    }
-}
-
+/// What a form says of each setting; a secret that is to go is null.
 fn typed(ask: &Ask<'_>, kind: &Kind) -> Map<String, Value> {
-    let fields = kind.fields.iter().map(|field| (field.name.to_owned(), ask.form.get(field.name).into()));
-    fields.collect()
+    let value = |field: &Field| match ask.form.get(field.name) {
+        "" if ask.form.has(FORGET, field.name) => Value::Null,
+        text => text.into(),
+    };
+    kind.fields.iter().map(|field| (field.name.to_owned(), value(field))).collect()
 }
 
 pub(in crate::ui) async fn one(ask: &Ask<'_>, id: &str) -> Answer {
@@ -156,7 +184,7 @@ fn one_page(
     ask: &Ask<'_>,
     connector: &Connector,
     (checks, found): (Option<&[Step]>, Option<&Coverage>),
-    error: Option<&str>,
+    wrong: Option<&Wrong>,
 ) -> Markup {
     let address = format!("/app/connectors/{}", connector.id);
     let main = html! {
@@ -170,8 +198,7 @@ fn one_page(
                 form.card method="post" action=(address) {
                     (csrf(ask))
                     h2 { "Settings" }
-                    @if let Some(error) = error { p.error role="alert" { (error) } }
-                    (inputs(ask, kind, &connector.name, Some(connector)))
+                    (inputs(ask, kind, (&connector.name, Some(connector)), wrong))
                     button.primary type="submit" { "Save" }
                 }
             }
@@ -237,7 +264,7 @@ pub(in crate::ui) async fn save(ask: &Ask<'_>, id: &str) -> Answer {
     let kind = kind(&old.kind).ok_or(Failure::Nowhere)?;
     match right.set_connector(Some(&old), (&old.kind, ask.form.get("name")), typed(ask, kind)).await {
         Ok(saved) => Ok(see_other(&format!("/app/connectors/{}?done=saved", saved.id))),
-        Err(failure) => again(failure, |error| one_page(ask, &old, (None, None), Some(error))),
+        Err(failure) => again(failure, |wrong| one_page(ask, &old, (None, None), Some(wrong))),
     }
 }
 

@@ -102,6 +102,8 @@ pub(in crate::ui) async fn act(ask: &Ask<'_>, action: &str) -> Answer {
 async fn done(ask: &Ask<'_>, result: Result<(), crate::http::reply::Failure>) -> Answer {
     match result {
         Ok(()) => Ok(see_other("/app/sso/okta#event-stream")),
+        // Without a connection there is no card that could show why.
+        Err(failure) if ask.visit.who.snapshot.okta().is_none() => Err(failure),
         Err(failure) => match failure.parts() {
             (status @ (StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::BAD_GATEWAY), why) => {
                 Ok(page(status, okta::with_notice(ask, Notice::Failed(why)).await?))

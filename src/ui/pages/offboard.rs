@@ -7,18 +7,19 @@ use maud::{Markup, html};
 
 use super::connectors::{explain, outcome};
 use crate::{
+    http::{
+        api::{MAX_NOTE_CHARACTERS, note},
+        reply::Failure,
+    },
     preview::{Preview, ToolPreview, still_so},
     ui::{
         Answer, Ask,
         layout::{Place, framed},
         ok, page,
-        parts::{Tone, csrf, pill, scroll},
+        parts::{Tone, Wrong, again, csrf, pill, scroll},
         see_other,
     },
 };
-
-/// Of what an admin writes.
-const MAX_NOTE_CHARACTERS: usize = 1_000;
 
 pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
@@ -27,7 +28,16 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
     ok(form_page(ask, &user, &preview, None))
 }
 
-fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, error: Option<&str>) -> Markup {
+/// What people call the fields.
+fn title(field: &str) -> Option<&'static str> {
+    match field {
+        "reason" => Some("Reason"),
+        "ticket" => Some("Ticket"),
+        _ => None,
+    }
+}
+
+fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, wrong: Option<&Wrong>) -> Markup {
     let Preview { tools, sessions, .. } = preview;
     let main = html! {
         p.crumb { a href="/app/team" { "Team" } " / " a href={ "/app/team/" (user.id) } { (user.user_name) } }
@@ -45,9 +55,9 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, error: Option<&
         form.card method="post" action={ "/app/team/" (user.id) "/offboard" } {
             (csrf(ask))
             input type="hidden" name="preview" value=(preview.receipt(ask.visit.app));
-            @if let Some(error) = error { p.error role="alert" { (error) } }
-            label { span { "Reason (optional)" } input name="reason" maxlength=(MAX_NOTE_CHARACTERS) value=(ask.form.get("reason")) autocomplete="off"; }
-            label { span { "Ticket (optional)" } input name="ticket" maxlength="200" value=(ask.form.get("ticket")) autocomplete="off" spellcheck="false"; }
+            @if let Some(wrong) = wrong { (wrong.alert(title)) }
+            label { span { "Reason (optional)" } input name="reason" maxlength=(MAX_NOTE_CHARACTERS) value=(ask.form.get("reason")) autocomplete="off" aria-invalid=[Wrong::is_about(wrong, "reason")]; }
+            label { span { "Ticket (optional)" } input name="ticket" maxlength=(MAX_NOTE_CHARACTERS) value=(ask.form.get("ticket")) autocomplete="off" spellcheck="false" aria-invalid=[Wrong::is_about(wrong, "ticket")]; }
             label { span { "Type " code { (user.user_name) } " to confirm" }
                 input name="confirm" required autocomplete="off" spellcheck="false" autocapitalize="none"; }
             button.danger type="submit" { "Offboard now" }
@@ -66,28 +76,35 @@ fn row(tool: &ToolPreview, number: usize, step: &Step) -> Markup {
     } }
 }
 
+fn options(ask: &Ask<'_>) -> Result<OffboardOptions, Failure> {
+    let note = |name: &str| note(name, ask.form.get(name));
+    Ok(OffboardOptions { reason: note("reason")?, ticket: note("ticket")?, run_at_ms: None })
+}
+
 pub(in crate::ui) async fn begin(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
     let user = ask.visit.seeing()?.person(id)?;
     if ask.form.get("confirm").trim() != &*user.user_name {
-        let error = "The user name does not match: nothing was changed.";
+        let wrong = Wrong::new("The user name does not match: nothing was changed.");
         let preview = right.preview(&user).await;
-        return Ok(page(StatusCode::BAD_REQUEST, form_page(ask, &user, &preview, Some(error))));
+        return Ok(page(StatusCode::BAD_REQUEST, form_page(ask, &user, &preview, Some(&wrong))));
     }
+    let options = match options(ask) {
+        Ok(options) => options,
+        Err(failure) => {
+            let preview = right.preview(&user).await;
+            return again(failure, |wrong| form_page(ask, &user, &preview, Some(wrong)));
+        }
+    };
     let (app, snapshot) = (ask.visit.app, &right.who().snapshot);
     if let Err((stale, looked)) = still_so(app, snapshot, &user, ask.form.get("preview")).await {
         let preview = match looked {
             Some(preview) => preview,
             None => right.preview(&user).await,
         };
-        let error = format!("Nothing was changed. {stale} This is the new one.");
-        return Ok(page(StatusCode::CONFLICT, form_page(ask, &user, &preview, Some(&error))));
+        let wrong = Wrong::new(format!("Nothing was changed. {stale} This is the new one."));
+        return Ok(page(StatusCode::CONFLICT, form_page(ask, &user, &preview, Some(&wrong))));
     }
-    let note = |name: &str| {
-        let text: String = ask.form.get(name).trim().chars().take(MAX_NOTE_CHARACTERS).collect();
-        (!text.is_empty()).then(|| text.into())
-    };
-    let options = OffboardOptions { reason: note("reason"), ticket: note("ticket"), run_at_ms: None };
     let offboarding = right.offboard(user.id, options).await?;
     Ok(see_other(&format!("/app/offboardings/{offboarding}")))
 }

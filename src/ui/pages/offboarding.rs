@@ -4,7 +4,6 @@ use ceven_actors::{
     domain::{
         connector::Connector,
         offboarding::{Offboarding, Status, Task, TaskState, Try},
-        step::Match,
     },
     organization::message::Command,
 };
@@ -15,7 +14,11 @@ use super::{
     connectors::{explain, outcome},
 };
 use crate::{
-    http::{reply::Failure, right::missing},
+    http::{
+        api::{MAX_ACCOUNT_CHARACTERS, MAX_NOTE_CHARACTERS, account, note},
+        reply::Failure,
+        right::missing,
+    },
     ui::{
         Answer, Ask,
         layout::{Place, framed},
@@ -228,12 +231,12 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
             details { summary { "Settle this by hand" }
                 form.card method="post" action={ (address) "/retry" } {
                     (csrf(ask)) input type="hidden" name="task" value=(task.id);
-                    label { span { "Account id (optional)" } input name="account" maxlength="255" autocomplete="off" spellcheck="false"; small { "The tool's own id, when several or no accounts were found." } }
+                    label { span { "Account id (optional)" } input name="account" maxlength=(MAX_ACCOUNT_CHARACTERS) autocomplete="off" spellcheck="false"; small { "The tool's own id, when several or no accounts were found." } }
                     button type="submit" { "Try again now" }
                 }
                 form.card method="post" action={ (address) "/done" } {
                     (csrf(ask)) input type="hidden" name="task" value=(task.id);
-                    label { span { "How it was done" } input name="note" required maxlength="1000" autocomplete="off"; }
+                    label { span { "How it was done" } input name="note" required maxlength=(MAX_NOTE_CHARACTERS) autocomplete="off"; }
                     button type="submit" { "Mark as done by hand" }
                 }
             }
@@ -249,21 +252,16 @@ pub(in crate::ui) async fn act(ask: &Ask<'_>, id: &str, action: &str) -> Answer 
         task => Some(task.parse().map_err(|_| missing("Task", task))?),
     };
     let command = match action {
-        "retry" => {
-            let account = Some(ask.form.get("account").trim()).filter(|id| !id.is_empty() && id.len() <= 255);
-            let account = account.filter(|_| task.is_some()).map(Match::chosen);
-            Command::Retry { id: parsed, task, account }
-        }
+        "retry" => Command::Retry { id: parsed, task, account: account(ask.form.get("account"), task)? },
         "done" => {
-            let note: String = ask.form.get("note").trim().chars().take(1_000).collect();
-            let task = task
-                .filter(|_| !note.is_empty())
-                .ok_or_else(|| Failure::Bad("Say how it was done.".into()))?;
+            let note = note("note", ask.form.get("note"))?;
+            let (task, note) =
+                task.zip(note).ok_or_else(|| Failure::Bad("note: say how it was done.".into()))?;
             let known = right.who().snapshot.task(task).is_some_and(|task| task.offboarding == parsed);
             if !known {
                 return Err(missing("Task", task));
             }
-            Command::MarkDone { task, note: note.into() }
+            Command::MarkDone { task, note }
         }
         _ => Command::CancelOffboarding { id: parsed },
     };

@@ -1,6 +1,5 @@
 //! `/app/sso/okta`: the connection to the tenant, and what it has asked for lately.
 use ceven_actors::domain::okta::{EmailPolicy, LogoutEffect};
-use http::StatusCode;
 use maud::{Markup, html};
 
 use super::event_stream::{Notice, card};
@@ -12,9 +11,9 @@ use crate::{
     ui::{
         Answer, Ask,
         layout::{Place, framed},
-        ok, page,
+        ok,
         pages::sso::tabs,
-        parts::{Tone, csrf, pill, scroll, time},
+        parts::{Tone, Wrong, again, csrf, pill, scroll, time},
         see_other,
     },
 };
@@ -34,7 +33,22 @@ pub(super) async fn with_notice(ask: &Ask<'_>, notice: Notice) -> Result<Markup,
     Ok(form_page(ask, &latest, None, Some(&notice)))
 }
 
-fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>, notice: Option<&Notice>) -> Markup {
+/// What people call the fields.
+fn title(field: &str) -> Option<&'static str> {
+    match field {
+        "issuer" => Some("Issuer"),
+        "client_id" => Some("Client ID"),
+        "client_secret" => Some("Client secret"),
+        _ => None,
+    }
+}
+
+fn form_page(
+    ask: &Ask<'_>,
+    latest: &[ScimRequest],
+    wrong: Option<&Wrong>,
+    notice: Option<&Notice>,
+) -> Markup {
     let okta = ask.visit.who.snapshot.okta();
     let value = |name: &str, standing: Option<&str>| match ask.form.get(name) {
         "" => standing.unwrap_or_default().to_owned(),
@@ -49,11 +63,11 @@ fn form_page(ask: &Ask<'_>, latest: &[ScimRequest], error: Option<&str>, notice:
             form.card method="post" action="/app/sso/okta" {
                 (csrf(ask))
                 h2 { "Connection" }
-                @if let Some(error) = error { p.error role="alert" { (error) } }
-                label { span { "Issuer" } input name="issuer" type="url" required maxlength="255" placeholder="https://acme.okta.com" value=(value("issuer", okta.map(|okta| okta.issuer()))) spellcheck="false";
+                @if let Some(wrong) = wrong { (wrong.alert(title)) }
+                label { span { "Issuer" } input name="issuer" type="url" required maxlength="255" placeholder="https://acme.okta.com" value=(value("issuer", okta.map(|okta| okta.issuer()))) spellcheck="false" aria-invalid=[Wrong::is_about(wrong, "issuer")];
                     small { "The address of your tenant, as in Security → API → Authorization Servers or the address bar, without -admin." } }
-                label { span { "Client ID" } input name="client_id" required maxlength="255" value=(value("client_id", okta.map(|okta| okta.client_id.as_str()))) autocomplete="off" spellcheck="false"; }
-                label { span { "Client secret" } input name="client_secret" type="password" autocomplete="new-password" placeholder=[has_secret.then_some("Unchanged")]; }
+                label { span { "Client ID" } input name="client_id" required maxlength="255" value=(value("client_id", okta.map(|okta| okta.client_id.as_str()))) autocomplete="off" spellcheck="false" aria-invalid=[Wrong::is_about(wrong, "client_id")]; }
+                label { span { "Client secret" } input name="client_secret" type="password" maxlength="255" autocomplete="new-password" aria-invalid=[Wrong::is_about(wrong, "client_secret")] placeholder=[has_secret.then_some("Unchanged")]; }
                 label { span { "When Okta has not verified an address" } select name="email_verified" {
                     option value="notice" selected[policy == EmailPolicy::Notice] { "Sign in, with a warning in the audit log" }
                     option value="require" selected[policy == EmailPolicy::Require] { "Refuse" }
@@ -122,31 +136,29 @@ fn kind(path: &str) -> Option<&'static str> {
 
 pub(in crate::ui) async fn save(ask: &Ask<'_>) -> Answer {
     let right = ask.visit.administering()?;
+    let (universal_logout, effect) = match ask.form.get("universal_logout") {
+        "" | "deactivate" => (true, LogoutEffect::Deactivate),
+        "sessions" => (true, LogoutEffect::Sessions),
+        "off" => (false, LogoutEffect::default()),
+        _ => return Err(Failure::Bad("universal_logout must be deactivate, sessions or off.".into())),
+    };
     let form = OktaForm {
         issuer: ask.form.get("issuer").to_owned(),
         client_id: ask.form.get("client_id").to_owned(),
         client_secret: Some(ask.form.get("client_secret").to_owned()),
         email_verified: match ask.form.get("email_verified") {
+            "" | "notice" => EmailPolicy::Notice,
             "require" => EmailPolicy::Require,
-            _ => EmailPolicy::Notice,
+            _ => return Err(Failure::Bad("email_verified must be notice or require.".into())),
         },
-        effect: match ask.form.get("universal_logout") {
-            "sessions" => LogoutEffect::Sessions,
-            _ => LogoutEffect::Deactivate,
-        },
-        universal_logout: ask.form.get("universal_logout") != "off",
+        effect,
+        universal_logout,
     };
     match right.set_okta(form).await {
         Ok(_) => Ok(see_other("/app/sso/okta?done=saved")),
         Err(failure) => {
-            let (status, detail) = failure.parts();
-            match status {
-                StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
-                    let latest = right.latest_scim_requests(LOOKED).await?;
-                    Ok(page(status, form_page(ask, &latest, Some(&detail), None)))
-                }
-                _ => Err(failure),
-            }
+            let latest = right.latest_scim_requests(LOOKED).await?;
+            again(failure, |wrong| form_page(ask, &latest, Some(wrong), None))
         }
     }
 }

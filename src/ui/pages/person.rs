@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::{audit, offboarding, team};
 use crate::{
-    http::{api::role_named, right::missing},
+    http::{api::role_named, reply::Failure, right::missing},
     people::Card,
     store::audit_log::AuditFilter,
     ui::{
@@ -94,19 +94,40 @@ fn role_card(ask: &Ask<'_>, user: &User, is_admin: bool) -> Markup {
     }
 }
 
-async fn offboardings(ask: &Ask<'_>, user: &User) -> Result<Markup, crate::http::reply::Failure> {
+async fn offboardings(ask: &Ask<'_>, user: &User) -> Result<Markup, Failure> {
     let all = ask.visit.seeing()?.offboardings(Some(user.id), LATEST).await?;
     Ok(html! { @if !all.is_empty() { section { h2 { "Offboardings" } (offboarding::table(&all)) } } })
 }
 
-async fn history(ask: &Ask<'_>, user: &User) -> Result<Markup, crate::http::reply::Failure> {
-    let filter = AuditFilter { resource_ids: Some(vec![user.id.to_string()]), ..AuditFilter::default() };
-    let store = &ask.visit.app.store;
-    let latest = store.audit_latest(ask.visit.who.organization, &filter, u64::MAX, LATEST).await;
-    let latest = latest.map_err(|_| audit::unreadable())?;
+/// What was done to a person, and how they came and went themselves. Whoever signs in with Okta is to the log who they
+/// are there.
+async fn history(ask: &Ask<'_>, user: &User) -> Result<Markup, Failure> {
+    let identity = ask.visit.who.snapshot.identity_of(user.id);
+    let subject = identity.map(|identity| identity.subject.to_string());
+    let done_to = AuditFilter { resource_ids: Some(vec![user.id.to_string()]), ..AuditFilter::default() };
+    let sessions = AuditFilter {
+        action: Some("session".to_owned()),
+        actors: Some(subject.clone().into_iter().chain([user.id.to_string()]).collect()),
+        ..AuditFilter::default()
+    };
+    let (store, organization) = (&ask.visit.app.store, ask.visit.who.organization);
+    let read = async |filter| store.audit_latest(organization, filter, u64::MAX, LATEST).await;
+    let read = tokio::try_join!(read(&done_to), read(&sessions));
+    let (mut latest, sessions) = read.map_err(|_| audit::unreadable())?;
+    latest.extend(sessions);
+    latest.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+    latest.truncate(LATEST as usize);
+    let sign_ins =
+        subject.map(|subject| -> String { form_urlencoded::byte_serialize(subject.as_bytes()).collect() });
     Ok(html! {
         section {
-            div.heading { h2 { "History" } a href={ "/app/audit?resource=User/" (user.id) } { "All entries" } }
+            div.heading {
+                h2 { "History" }
+                span.links {
+                    @if let Some(actor) = sign_ins { a href={ "/app/audit?action=session&actor=" (actor) } { "All sign-ins" } }
+                    a href={ "/app/audit?resource=User/" (user.id) } { "All changes" }
+                }
+            }
             (audit::rows(&latest))
         }
     })

@@ -4,9 +4,12 @@
 //! 2. What a form cannot be asked to take back has a page of its own that names the consequence.
 use std::collections::HashMap;
 
-use ceven_actors::domain::{
-    id::TokenId,
-    token::{Token, TokenKind},
+use ceven_actors::{
+    connector::ConfigError,
+    domain::{
+        id::TokenId,
+        token::{Token, TokenKind},
+    },
 };
 use maud::{Markup, html};
 
@@ -19,7 +22,7 @@ use crate::{
         layout::{Place, framed},
         ok,
         pages::sso::tabs,
-        parts::{Tone, ago, copyable, csrf, pill, time},
+        parts::{Tone, Wrong, again, ago, copyable, csrf, pill, time},
         see_other,
     },
 };
@@ -35,15 +38,15 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
     ok(framed(ask, Place::Sso, "Single sign-on", html! {}, main))
 }
 
-fn new(ask: &Ask<'_>, error: Option<&str>) -> Markup {
+fn new(ask: &Ask<'_>, wrong: Option<&Wrong>) -> Markup {
     html! {
-        details.new open[error.is_some()] {
+        details.new open[wrong.is_some()] {
             summary.button.primary { "New Token" }
             form.card method="post" action="/app/sso/tokens" {
                 (csrf(ask))
-                @if let Some(error) = error { p.error role="alert" { (error) } }
+                @if let Some(wrong) = wrong { (wrong.alert(|_| None)) }
                 label { span { "Label" }
-                    input name="label" required maxlength="120" placeholder="okta-production" autocomplete="off" spellcheck="false";
+                    input name="label" required maxlength="120" value=(ask.form.get("label")) placeholder="okta-production" autocomplete="off" spellcheck="false";
                     small { "Names the token in the audit log." }
                 }
                 label { span { "Opens" }
@@ -120,19 +123,27 @@ fn state(token: &Token, now_ms: i64) -> Markup {
 pub(in crate::ui) async fn mint(ask: &Ask<'_>) -> Answer {
     let right = ask.visit.administering()?;
     let kind = ask.form.get("kind").parse().map_err(Failure::Bad)?;
-    let days = Some(ask.form.get("days")).filter(|days| !days.is_empty());
-    let days = days.map(|days| days.parse::<u16>()).transpose();
-    let days = days.map_err(|_| Failure::Bad("The token's lifetime is a number of days.".into()))?;
-    match right.mint_token(ask.form.get("label"), kind, days.map(|days| i64::from(days) * DAY_MS)).await {
+    let lifetime_ms = match ask.form.get("days") {
+        "" => None,
+        days => Some(whole_days("days", days, 1)?),
+    };
+    match right.mint_token(ask.form.get("label"), kind, lifetime_ms).await {
         Ok((raw, token)) => shown_once(ask, &raw, &token, html! {}),
-        Err(Failure::Bad(error)) => {
+        Err(failure) => {
             let uses = right.token_uses().await?;
-            let main = html! { (tabs("/app/sso/tokens")) (new(ask, Some(&error))) (list(ask, &uses)) };
-            let markup = framed(ask, Place::Sso, "Single sign-on", html! {}, main);
-            Ok(crate::ui::page(http::StatusCode::BAD_REQUEST, markup))
+            again(failure, |wrong| {
+                let main = html! { (tabs("/app/sso/tokens")) (new(ask, Some(wrong))) (list(ask, &uses)) };
+                framed(ask, Place::Sso, "Single sign-on", html! {}, main)
+            })
         }
-        Err(failure) => Err(failure),
     }
+}
+
+/// Days of a form, in milliseconds.
+fn whole_days(name: &str, days: &str, fewest: u16) -> Result<i64, Failure> {
+    let days = days.parse().ok().filter(|days| *days >= fewest);
+    let days = days.map(|days: u16| i64::from(days) * DAY_MS);
+    days.ok_or_else(|| Failure::Field(ConfigError::new(name, "must be a number of days")))
 }
 
 /// (1)
@@ -200,8 +211,10 @@ pub(in crate::ui) fn confirm(ask: &Ask<'_>, id: &str, action: &str) -> Answer {
 pub(in crate::ui) async fn rotate(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
     let old = find(ask, id)?;
-    let days = ask.form.get("overlap_days").parse::<u16>().ok();
-    let overlap_ms = days.map_or(OVERLAP_MS, |days| i64::from(days) * DAY_MS);
+    let overlap_ms = match ask.form.get("overlap_days") {
+        "" => OVERLAP_MS,
+        days => whole_days("overlap_days", days, 0)?,
+    };
     let (raw, token) = right.rotate_token(old.id, overlap_ms).await?;
     let ends_ms = ask.visit.app.clock.now_ms() + overlap_ms;
     let note = html! {

@@ -1,5 +1,7 @@
 //! The console and its API, from outside.
 mod audit;
+mod bad_forms;
+mod bad_settings;
 mod bad_sign_in;
 mod offboarding;
 mod pages;

@@ -15,7 +15,7 @@ async fn tools_are_connected_changed_and_disconnected_by_forms(server: Server) {
     let bad = [
         ("http://127.0.0.1:1/x", "secret", "whsec_"),
         ("ftp://x", SECRET, "web address"),
-        ("http://10.0.0.1/x", SECRET, "no address of"),
+        ("http://10.0.0.1/x", SECRET, "must begin with https://"),
         ("", SECRET, "url"),
     ];
     for (url, secret, words) in bad {

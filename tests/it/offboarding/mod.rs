@@ -25,7 +25,7 @@ mod preview;
 mod report;
 mod secrets;
 mod vendors;
-mod world;
+pub mod world;
 
 /// How a receiver answers.
 #[derive(Debug, Clone, Copy)]

@@ -50,8 +50,13 @@ async fn identities_are_linked_by_rules_and_never_by_address_alone() {
         )
         .await;
     let (_, session) = place.sign_in("00u1", "someone@else.example").await;
-    let me = place.me(&session.unwrap()).await;
+    let session = session.unwrap();
+    let me = place.me(&session).await;
     assert_eq!((me["id"].as_str(), &me["role"]), (Some(by_id.as_str()), &json!("admin")), "{me}");
+    // Their history has the sign-in, although the log knows them there by Okta's id.
+    let page = place.page(&session, &format!("/app/team/{by_id}")).await;
+    let history = page.split("<h2>History</h2>").nth(1).unwrap();
+    assert!(history.contains("<code>session.start</code>") && history.contains("actor=00u1"), "{history}");
     // Another identity with the address of someone who is linked.
     refused(&place.sign_in("00u2", "ada@acme.example").await, "not_linked");
     // An address of the organization's own domain links to an employee, a foreign one to nobody.

@@ -79,10 +79,13 @@ impl Place {
         self.come_back(&way, "").await
     }
 
+    pub async fn page(&self, session: &str, path: &str) -> String {
+        let request = self.node.http.get(format!("{}{path}", self.node.url)).header("cookie", session);
+        request.send().await.unwrap().text().await.unwrap()
+    }
+
     pub async fn me(&self, session: &str) -> Value {
-        let url = format!("{}/api/v1/me", self.node.url);
-        let answer = self.node.http.get(url).header("cookie", session).send().await.unwrap();
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+        serde_json::from_str(&self.page(session, "/api/v1/me").await).unwrap()
     }
 
     pub async fn users(&self) -> usize {

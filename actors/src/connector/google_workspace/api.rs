@@ -87,9 +87,6 @@ impl Api {
             let missing = || ConfigError::new(FIELD, format!("has no {name}"));
             file[name].as_str().filter(|text| !text.is_empty()).ok_or_else(missing)
         };
-        if !admin_email.contains('@') {
-            return Err(ConfigError::new("admin_email", "is no e-mail address"));
-        }
         Ok(Self {
             base_url,
             token_url,

@@ -74,11 +74,11 @@ async function tools(walk) {
   await page.goto(dev.page("slack"));
   must((await walk.row("dana@acme.test").innerText()).includes("deactivated"), "Dana is gone from Slack");
   must(!(await walk.row("maya@acme.test").innerText()).includes("deactivated"), "Maya is not");
-  await walk.looks("Slack");
+  await walk.looks("a tool");
   await page.getByRole("link", { name: "Okta", exact: true }).click();
   await walk.row("maya@acme.test").getByRole("button", { name: "Deactivate" }).click();
   await page.getByText("Done.").waitFor();
-  await walk.looks("Okta");
+  await walk.looks("the tenant");
   await page.goto(`${dev.url}/app/team?q=maya`);
   await until("Ceven knows of Maya", async () => {
     await page.reload();
@@ -97,7 +97,7 @@ async function faults(walk) {
   await page.getByLabel("Only paths that begin").fill("/scim");
   await page.getByRole("button", { name: "Set", exact: true }).click();
   await page.getByText("The fault waits for its request.").waitFor();
-  await walk.looks("Slack, broken");
+  await walk.looks("a tool, broken");
   await page.goto(`${dev.url}/app`);
   await walk.offboard("Lou Berg", "lou@acme.test");
   const slack = page.locator("section", { has: page.getByRole("heading", { name: "Slack", exact: true }) }).last();

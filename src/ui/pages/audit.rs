@@ -1,4 +1,5 @@
 //! `/app/audit`: the log, newest first. The form's filter is the export's filter.
+use ceven_actors::organization::state::Snapshot;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
         @if page.is_empty() && is_filtered {
             div.empty { p { strong { "No entry matches the filter." } } p { a.button href="/app/audit" { "Clear filters" } } }
         } @else {
-            (rows(&page))
+            (rows(ask, &page))
         }
         nav.pages aria-label="Pages" {
             @if before_seq != u64::MAX { a.button href={ "/app/audit" (query(ask, None)) } { "Newest" } }
@@ -121,7 +122,7 @@ fn query(ask: &Ask<'_>, before: Option<u64>) -> String {
 }
 
 /// Lines of the log as a table.
-pub(in crate::ui) fn rows(lines: &[(u64, String)]) -> Markup {
+pub(in crate::ui) fn rows(ask: &Ask<'_>, lines: &[(u64, String)]) -> Markup {
     if lines.is_empty() {
         return html! { p.empty { "Nothing has happened yet." } };
     }
@@ -131,7 +132,7 @@ pub(in crate::ui) fn rows(lines: &[(u64, String)]) -> Markup {
                 th scope="col" { "#" } th scope="col" { "Time" } th scope="col" { "Action" }
                 th scope="col" { "Actor" } th scope="col" { "Resource" } th scope="col" { "Address" }
             } }
-            tbody { @for (seq, line) in lines { (row(*seq, line)) } }
+            tbody { @for (seq, line) in lines { (row(&ask.visit.who.snapshot, *seq, line)) } }
         } }
     }
 }
@@ -141,7 +142,7 @@ pub(in crate::ui) fn text<'v>(line: &'v Value, pointer: &str) -> &'v str {
     line.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn row(seq: u64, line: &str) -> Markup {
+fn row(snapshot: &Snapshot, seq: u64, line: &str) -> Markup {
     let line: Value = serde_json::from_str(line).unwrap_or_default();
     let at = text(&line, "/at");
     html! {
@@ -150,14 +151,14 @@ fn row(seq: u64, line: &str) -> Markup {
             td { time datetime=(at) title=(at) { (at.get(..10).unwrap_or_default()) " " (at.get(11..19).unwrap_or_default()) } }
             td { code { (text(&line, "/action")) } }
             td.wide title=(text(&line, "/actor/id")) { (text(&line, "/actor/label")) }
-            td.wide title=(text(&line, "/resource/id")) { (text(&line, "/resource/type")) " " span.muted { (name(&line)) } }
+            td.wide title=(text(&line, "/resource/id")) { (text(&line, "/resource/type")) " " span.muted { (name(snapshot, &line)) } }
             td.mono { @if text(&line, "/ip").is_empty() { span.muted { "–" } } @else { (text(&line, "/ip")) } }
         }
     }
 }
 
-/// What people call the resource, as far as the entry says.
-pub(in crate::ui) fn name(line: &Value) -> &str {
+/// What people call the resource: as the entry says, else as it is called today.
+pub(in crate::ui) fn name(snapshot: &Snapshot, line: &Value) -> String {
     let names = [
         "/userName",
         "/displayName",
@@ -173,5 +174,12 @@ pub(in crate::ui) fn name(line: &Value) -> &str {
         .into_iter()
         .flat_map(|state| names.iter().map(move |name| text(line, &format!("{state}{name}"))))
         .find(|name| !name.is_empty());
-    found.unwrap_or_else(|| text(line, "/resource/id"))
+    let id = text(line, "/resource/id");
+    let today = || match text(line, "/resource/type") {
+        "Group" => snapshot.group(id.parse().ok()?).map(|group| group.display_name.to_string()),
+        "User" => snapshot.user(id.parse().ok()?).map(|user| user.user_name.to_string()),
+        "Connector" => snapshot.connector(id.parse().ok()?).map(|connector| connector.name.to_string()),
+        _ => None,
+    };
+    found.map(str::to_owned).or_else(today).unwrap_or_else(|| id.to_owned())
 }

@@ -33,7 +33,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, seq: &str) -> Answer {
                     dt { "Time" } dd { time datetime=(text(&entry, "/at")) { (text(&entry, "/at")) } }
                     dt { "Actor" } dd { (text(&entry, "/actor/label")) " " span.muted { (text(&entry, "/actor/kind")) } }
                     dt { "Address" } dd.mono { @if text(&entry, "/ip").is_empty() { "–" } @else { (text(&entry, "/ip")) } }
-                    dt { "Resource" } dd { (text(&entry, "/resource/type")) " " (name(&entry)) }
+                    dt { "Resource" } dd { (text(&entry, "/resource/type")) " " (name(&ask.visit.who.snapshot, &entry)) }
                     dt { "Request" } dd { code { (text(&entry, "/request_id")) } }
                 }
             }

@@ -105,7 +105,7 @@ fn inputs(
         @for field in kind.fields {
             @let is_kept = old.is_some_and(|old| old.secrets.iter().any(|name| name == field.name));
             label {
-                span { (field.title) @if !field.required { " (optional)" } }
+                span { (field.title) @if !field.required && field.options.is_empty() { " (optional)" } }
                 (input(field, &standing(ask, field, old), is_kept, Wrong::is_about(wrong, field.name)))
                 small { (field.help) }
             }
@@ -128,6 +128,15 @@ fn standing(ask: &Ask<'_>, field: &Field, old: Option<&Connector>) -> String {
     }
 }
 
+/// A choice, for people.
+fn words(option: &str) -> &str {
+    match option {
+        "true" => "Yes",
+        "false" => "No",
+        other => other,
+    }
+}
+
 /// Where a setting is typed. Secrets are never shown again.
 fn input(field: &Field, value: &str, is_kept: bool, invalid: Option<&str>) -> Markup {
     let (is_required, unchanged) = (field.required && !is_kept, is_kept.then_some("Unchanged"));
@@ -141,7 +150,7 @@ fn input(field: &Field, value: &str, is_kept: bool, invalid: Option<&str>) -> Ma
         @if !field.options.is_empty() {
             select name=(field.name) aria-invalid=[invalid] {
                 @for option in field.options {
-                    option value=(option) selected[value == *option || (value.is_empty() && field.default == Some(option))] { (option) }
+                    option value=(option) selected[value == *option || (value.is_empty() && field.default == Some(option))] { (words(option)) }
                 }
             }
         } @else if field.shape == Shape::File {

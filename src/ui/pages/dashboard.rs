@@ -59,7 +59,7 @@ async fn admin(ask: &Ask<'_>) -> Result<Markup, Failure> {
         (plots(ask).await?)
         section {
             div.heading { h2 { "Latest activity" } a href="/app/audit" { "Audit log" } }
-            (rows(&latest))
+            (rows(ask, &latest))
         }
     })
 }

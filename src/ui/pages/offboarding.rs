@@ -130,8 +130,8 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
         @if is_admin {
             p { a.button href={ "/api/v1/offboardings/" (one.id) "/evidence" } download { "Download the evidence" } }
         }
-        @if is_admin && is_open {
-            div.buttons {
+        div.buttons id="actions" data-part {
+            @if is_admin && is_open {
                 @if one.status == Status::Held { (attention::release_form(ask, Some(&one), "Tell the tools now")) }
                 @if !tasks.is_empty() { form method="post" action={ "/app/offboardings/" (one.id) "/retry" } { (csrf(ask)) button type="submit" { "Try everything again now" } } }
                 form method="post" action={ "/app/offboardings/" (one.id) "/cancel" } { (csrf(ask)) button.danger type="submit" { "Cancel what is left" } }

@@ -73,7 +73,7 @@ fn form_page(
                     option value="require" selected[policy == EmailPolicy::Require] { "Refuse" }
                 } }
                 label { span { "Universal Logout" } select name="universal_logout" {
-                    option value="deactivate" selected[effect == LogoutEffect::Deactivate] { "Deactivates the person and removes them from every tool" }
+                    option value="deactivate" selected[effect == LogoutEffect::Deactivate] { "Ends access here and at every tool" }
                     option value="sessions" selected[effect == LogoutEffect::Sessions] { "Ends the person's sessions" }
                     option value="off" selected[okta.is_some_and(|okta| !okta.universal_logout)] { "Is refused" }
                 } }

@@ -128,7 +128,7 @@ async fn history(ask: &Ask<'_>, user: &User) -> Result<Markup, Failure> {
                     a href={ "/app/audit?resource=User/" (user.id) } { "All changes" }
                 }
             }
-            (audit::rows(&latest))
+            (audit::rows(ask, &latest))
         }
     })
 }

@@ -1,4 +1,6 @@
 //! `/app/offboardings/report`: who left in a range of time, for auditors and for printing.
+use std::fmt::Display;
+
 use maud::{Markup, html};
 
 use super::offboarding::{status, took, way};
@@ -69,31 +71,31 @@ fn form(range: Range) -> Markup {
 fn numbers(leavers: &[Leaver], is_part: bool) -> Markup {
     let summary = report::summary(leavers);
     let span = |name: &str| summary[name].as_i64().map_or_else(|| "–".to_owned(), took);
+    let tile = |number: &dyn Display, words: &str| {
+        html! { div.tile { span.number { (number.to_string()) } span { (words) } } }
+    };
     html! {
-        section.card { dl {
-            dt { @if is_part { "Leavers on this page" } @else { "Leavers" } } dd { (leavers.len()) }
-            dt { "Done everywhere" } dd { (summary["done"]) }
-            dt { "Needed attention" } dd { (summary["needed_attention"]) }
-            dt { "Median time" } dd { (span("median_ms")) }
-            dt { "Longest time" } dd { (span("longest_ms")) }
-        } }
+        section.tiles aria-label="Numbers" {
+            (tile(&leavers.len(), if is_part { "leavers on this page" } else { "leavers" }))
+            (tile(&summary["done"], "done everywhere"))
+            (tile(&summary["needed_attention"], "needed attention"))
+            (tile(&span("median_ms"), &format!("median time; the longest {}", span("longest_ms"))))
+        }
     }
 }
 
 fn table(leavers: &[Leaver]) -> Markup {
     html! { div.scroll { table {
         thead { tr {
-            th scope="col" { "Person" } th scope="col" { "State" } th scope="col" { "Way" } th scope="col" { "Asked" }
-            th scope="col" { "By" } th scope="col" { "Took" } th scope="col" { "Slowest tool" } th scope="col" { "Tools" } th scope="col" { "Needed attention" }
+            th scope="col" { "Person" } th scope="col" { "State" } th scope="col" { "Asked" } th scope="col" { "Took" }
+            th scope="col" { "Tools" } th scope="col" { "Needed attention" }
         } }
         tbody { @for leaver in leavers { tr {
-            th scope="row" { a href={ "/app/offboardings/" (leaver.one.id) } { (leaver.one.user_name) } }
+            th scope="row" { a href={ "/app/offboardings/" (leaver.one.id) } { (leaver.one.user_name) } div.meta { (way(&leaver.one)) } }
             td { (status(leaver.one.status)) }
-            td { (way(&leaver.one)) }
-            td { (time(leaver.one.asked_ms)) }
-            td { (leaver.one.asked_by) }
-            td { @if let Some(ms) = leaver.took_ms() { (took(ms)) } @else { "–" } }
-            td { @if let Some((name, ms)) = leaver.slowest() { (name) ", " (took(ms)) } @else { "–" } }
+            td { (time(leaver.one.asked_ms)) div.meta { (leaver.one.asked_by) } }
+            td { @if let Some(ms) = leaver.took_ms() { (took(ms)) } @else { "–" }
+                @if let Some((name, ms)) = leaver.slowest() { div.meta { "slowest " (name) ", " (took(ms)) } } }
             td.wide { (tools(leaver)) }
             td.wide { @let attention = leaver.attention(); @if attention.is_empty() { "–" } @else { (attention.join("; ")) } }
         } } }

@@ -1,7 +1,7 @@
-//! What every HTML document that Ceven writes begins with: the console's, the simulators', and evidence.
+//! What the console, the simulators and evidence share of HTML.
 use maud::{DOCTYPE, Markup, html};
 
-/// A document with what belongs in its head besides.
+/// A document, with what belongs in its head besides.
 pub(crate) fn document(title: &str, head: Markup, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -15,4 +15,9 @@ pub(crate) fn document(title: &str, head: Markup, body: Markup) -> Markup {
             body { (body) }
         }
     }
+}
+
+/// What may be wider than the screen and holds nothing that takes the focus: by keyboard it could not be moved sideways.
+pub(crate) fn scroll(label: &str, content: Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (content) } }
 }

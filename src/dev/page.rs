@@ -4,6 +4,8 @@ use ceven_actors::clock::rfc3339;
 use maud::{Markup, html};
 use serde_json::json;
 
+use crate::html::scroll;
+
 use super::{
     account::AccountView,
     sim::{Received, Tool, World},
@@ -94,10 +96,10 @@ pub(super) fn live<T: Tool>(world: &World<T>) -> Markup {
     html! {
         @if !accounts.is_empty() {
             h2 { "People" }
-            div.scroll { table {
+            (scroll("People", html! { table {
                 thead { tr { th { "Person" } th { "State" } th { "Sessions" } th { "Tokens" } th { span.hidden { "Actions" } } } }
                 tbody { @for account in &accounts { (person(&world.tool, account)) } }
-            } }
+            } }))
         }
         h2 { "Faults that wait" }
         @if world.faults.waiting().is_empty() { p.muted { "None." } } @else {
@@ -105,10 +107,10 @@ pub(super) fn live<T: Tool>(world: &World<T>) -> Markup {
         }
         h2 { "Last requests" }
         @if world.journal.is_empty() { p.muted { "None yet." } } @else {
-            div.scroll tabindex="0" role="region" aria-label="Last requests" { table {
+            (scroll("Last requests", html! { table {
                 thead { tr { th { "At" } th { "Request" } th { "Status" } th { "Fault" } } }
                 tbody { @for received in world.journal.iter().rev().take(SHOWN) { (request_row(received)) } }
-            } }
+            } }))
         }
         @if !world.sent.is_empty() {
             h2 { "Calls to others" }

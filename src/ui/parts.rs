@@ -4,6 +4,7 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::{Answer, Ask, page};
+pub(super) use crate::html::scroll;
 use crate::http::{api::used_ms, reply::Failure, session::CSRF_FIELD};
 
 /// The field that every form carries.
@@ -119,11 +120,6 @@ pub(super) fn copyable(id: &str, label: &str, value: &str) -> Markup {
             button.copy type="button" data-copy=(id) aria-label={ "Copy " (label) } hidden { "Copy" }
         }
     }
-}
-
-/// What may be wider than the screen and holds nothing that takes the focus: by keyboard it could not be moved sideways.
-pub(super) fn scroll(label: &str, content: Markup) -> Markup {
-    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (content) } }
 }
 
 /// Someone's sessions; `end` is where the form that ends one goes, its id behind it.

@@ -15,7 +15,7 @@ class Walk {
   /** Judges the page that is shown, in both themes; it is left as a desk has it. */
   async looks(name) {
     for (const colorScheme of ["light", "dark"]) {
-      await this.page.emulateMedia({ colorScheme });
+      await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await judge(this, `tour ${name}`, colorScheme, this.world.screenshots);
     }
     await this.page.emulateMedia({ colorScheme: "light" });

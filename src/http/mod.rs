@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ceven_actors::domain::audit::Mode;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header::USER_AGENT};
 use tracing::Instrument as _;
@@ -128,6 +129,10 @@ async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let mut response = within_limits(app, incoming).instrument(span.clone()).await;
     if let Ok(request_id) = request_id {
         response.headers_mut().insert("x-request-id", request_id);
+    }
+    // A client that was pointed at the wrong server finds it in every answer.
+    if app.store.mode() == Mode::Dev {
+        response.headers_mut().insert("x-ceven-mode", HeaderValue::from_static("dev"));
     }
     let took = begun.elapsed();
     app.metrics.requests.note(route, response.status(), took);

@@ -44,6 +44,8 @@ async fn a_live_database_is_refused() {
     assert!(!server.folder.path().join("ceven.db.key").exists(), "nothing is put beside it");
     server.boot().await;
     assert_eq!(server.audit("acme").last().unwrap()["mode"], "live");
+    let answer = server.client("none").get("/Users").await;
+    assert!(answer.status == 401 && !answer.headers.contains_key("x-ceven-mode"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,6 +99,8 @@ async fn everything_says_that_it_is_simulated() {
     let login = browser.page(&format!("{base}/login")).await;
     let (_, missing) = browser.go(&format!("{base}/app/nowhere")).await;
     browser.go(dev.text("sign_in_url")).await;
+    let (_, stranger) = browser.go(&format!("{base}/api/v1/scim/v2/Users")).await;
+    assert_eq!((stranger.status, stranger.header("x-ceven-mode")), (401, "dev"));
     let mut pages = vec![login, missing.text];
     for path in [
         "",

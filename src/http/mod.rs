@@ -164,14 +164,17 @@ async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
     }
 }
 
+/// A future is as large as the largest of what it may become, and is moved: each room's is put aside.
 async fn dispatch(app: &Arc<App>, incoming: Incoming) -> Response {
     let path = incoming.path.clone();
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["api", "v1", "scim", "v2", rest @ ..] => scim::answer(app, rest, incoming).await,
-        ["api", "v1", "sso", "okta", rest @ ..] if !rest.is_empty() => sso::answer(app, rest, incoming).await,
-        ["api", "v1", rest @ ..] => api::answer(app, rest, incoming).await,
-        page if ui::is_page(page) => ui::answer(app, page, incoming).await,
+        ["api", "v1", "sso", "okta", rest @ ..] if !rest.is_empty() => {
+            Box::pin(sso::answer(app, rest, incoming)).await
+        }
+        ["api", "v1", rest @ ..] => Box::pin(api::answer(app, rest, incoming)).await,
+        page if ui::is_page(page) => Box::pin(ui::answer(app, page, incoming)).await,
         _ => reply::problem(StatusCode::NOT_FOUND, "There is nothing at this address."),
     }
 }

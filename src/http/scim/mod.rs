@@ -55,7 +55,8 @@ pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming
     let answer = match authenticate(app, &incoming.headers, TokenKind::Scim).await {
         Ok(authenticated) => {
             right = Some((authenticated.organization, Some(authenticated.token.id)));
-            route(Request { app, right: authenticated, incoming, ignored: &ignored }, &method, segments).await
+            let request = Request { app, right: authenticated, incoming, ignored: &ignored };
+            Box::pin(route(request, &method, segments)).await
         }
         Err(refusal) => Err(refusal.into()),
     };

@@ -8,10 +8,27 @@ use std::{collections::BTreeMap, time::Duration};
 use ceven::dev::hold::Moment;
 use ceven_actors::domain::offboarding::{Offboarding, TaskState};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::world::{self, HURRY, Tasks, World};
+use super::world::{self, HURRY, PRIYA, Tasks, World};
 use crate::{on_each_database, support::Server};
+
+/// What an admin may wish besides is done too, so there are boundaries between all steps that there are.
+fn with_every_step(kind: &str, settings: &mut Map<String, Value>) {
+    let wished: &[(&str, &str)] = match kind {
+        "google_workspace" => &[
+            ("strip_admin", "true"),
+            ("leave_groups", "true"),
+            ("wipe_devices", "true"),
+            ("org_unit", "/Leavers"),
+            ("clear_recovery", "true"),
+            ("transfer_to", PRIYA),
+        ],
+        "scim" => &[("delete", "true")],
+        _ => &[],
+    };
+    settings.extend(wished.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+}
 
 fn is_done(_: &Offboarding, tasks: &Tasks) -> bool {
     tasks.values().all(|task| task.state == TaskState::Done)
@@ -62,10 +79,11 @@ async fn killed_at_every_boundary_it_goes_on(mut server: Server) {
     server.restart_with(&patient).await;
     let node = world::node(&server).await;
     let first = world::simulators().await;
+    first.google_workspace.with(|google| google.accounts[1].shown["isAdmin"] = true.into());
     let copy = async || first.copy(&world::clock()).await.unwrap();
 
     // How it goes when nothing happens, and what a second pass asks for that finds everything done.
-    let rehearsal = World::make(&node, &server, "rehearsal", copy().await).await;
+    let rehearsal = World::make_with(&node, &server, "rehearsal", copy().await, with_every_step).await;
     rehearsal.leave().await;
     rehearsal.until(&node, "done", is_done).await;
     let lengths: BTreeMap<&str, u32> =
@@ -80,7 +98,8 @@ async fn killed_at_every_boundary_it_goes_on(mut server: Server) {
         for (moment, name) in
             [(Moment::Before, "before"), (Moment::After, "after"), (Moment::After, "answered")]
         {
-            let world = World::make(&node, &server, &format!("{name}-{nth}"), copy().await).await;
+            let slug = format!("{name}-{nth}");
+            let world = World::make_with(&node, &server, &slug, copy().await, with_every_step).await;
             let tools = world.simulators.all().into_iter().filter(|tool| lengths[tool.name()] >= nth);
             let holds: Vec<_> = tools.map(|tool| tool.hold(nth, moment)).collect();
             worlds.push((world, holds));
@@ -134,7 +153,9 @@ fn comparable(state: Value) -> Value {
         Value::String(text) if time::OffsetDateTime::parse(&text, format).is_ok() => Value::Null,
         Value::Array(all) => all.into_iter().map(comparable).collect(),
         Value::Object(all) => {
-            let kept = all.into_iter().filter(|(name, _)| name != "issuer");
+            // A transfer's id is drawn.
+            let is_transfer = all.contains_key("oldOwnerUserId");
+            let kept = all.into_iter().filter(|(name, _)| name != "issuer" && !(is_transfer && name == "id"));
             Value::Object(kept.map(|(name, value)| (name, comparable(value))).collect())
         }
         other => other,

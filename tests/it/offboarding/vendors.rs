@@ -2,7 +2,12 @@
 use ceven::{
     app::App,
     connectors,
-    dev::{Sim, keys::SigningKey, okta::ServiceApp, scim_server::ScimServer},
+    dev::{
+        Person, Sim,
+        keys::SigningKey,
+        okta::{Okta, ServiceApp},
+        scim_server::ScimServer,
+    },
 };
 use ceven_actors::domain::{
     offboarding::{Offboarding, Status, Task, TaskState},
@@ -10,8 +15,11 @@ use ceven_actors::domain::{
 };
 use serde_json::{Map, Value, json};
 
-use super::world::{self, DANA, HURRY, Tasks, World, dana};
-use crate::{on_each_database, support::Server};
+use super::{
+    acme, until,
+    world::{self, DANA, HURRY, PRIYA, Tasks, World, dana},
+};
+use crate::{on_each_database, sso::visitor::Visitor, support::Server};
 
 fn is_done(_: &Offboarding, tasks: &Tasks) -> bool {
     tasks.values().all(|task| task.state == TaskState::Done)
@@ -178,4 +186,119 @@ async fn vendors_have_their_own_ways(mut server: Server) {
     world.check_steps().await;
 }
 
-on_each_database!(managed_users_are_suspended_and_enterprises_are_left, vendors_have_their_own_ways);
+/// A tool of `acme`: its id.
+fn add(server: &Server, kind: &str, settings: &Value) -> String {
+    let file = server.folder.path().join("tool.json");
+    std::fs::write(&file, settings.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let add = ["connector", "add", "--org", "acme", "--kind", kind, "--name", kind, "--config-file", file];
+    server.json(&add)["id"].as_str().unwrap().to_owned()
+}
+
+/// SCIM says something else of the person than Okta does; who has signed in is known all the same.
+async fn who_has_signed_in_is_found_by_oktas_id(mut server: Server) {
+    let base = format!("http://127.0.0.1:{}", server.port);
+    server.restart_with(&[("CEVEN_SERVER__PUBLIC_URL", &base)]).await;
+    let okta = Okta::new(world::clock()).unwrap();
+    let sim = Sim::start(okta, world::clock(), ([127, 0, 0, 1], 0).into()).await.unwrap();
+    sim.seed(&Person::new("Priya", "Shah", PRIYA).as_admin());
+    sim.seed(&dana());
+    let app = sim.with(|okta| okta.add_app(&format!("{base}/api/v1/sso/okta/oidc/callback")));
+    let (id, api_token) = sim.with(|okta| (okta.user(DANA).unwrap().id.clone(), okta.api_token.clone()));
+    server.json(&["org", "create", "--name", "Acme", "--slug", "acme", "--domain", "acme.example"]);
+    let secret = server.folder.path().join("secret");
+    std::fs::write(&secret, &app.client_secret).unwrap();
+    let set = ["okta", "set", "--org", "acme", "--issuer", sim.url(), "--client-id", &app.client_id];
+    let set = [&set[..], &["--client-secret-stdin"]].concat();
+    assert!(server.run_with_input(&set, std::fs::File::open(secret).unwrap()).status.success());
+    let token = server.json(&["token", "mint", "--org", "acme", "--label", "hr"]);
+    let scim = server.client(token["token"].as_str().unwrap());
+    let address = json!([{ "value": DANA, "primary": true }]);
+    let user = json!({ "userName": "d.ito", "externalId": "hr-17", "emails": address });
+    scim.post("/Users", &user).await.expect(201);
+    let settings = json!({ "base_url": sim.url(), "effect": "suspend", "api_token": api_token });
+    add(&server, "okta", &settings);
+    let found = || {
+        let preview = server.json(&["user", "offboard", "d.ito", "--org", "acme", "--dry-run"]);
+        let matched = preview["tools"][0]["matched"].clone();
+        (matched["external_id"].clone(), matched["matched_by"].clone())
+    };
+    assert_eq!(found(), (json!(id), json!("email")));
+    let mut dana = Visitor::new();
+    let picked = dana.step(&format!("{base}/api/v1/sso/okta/oidc/start?org=acme")).await;
+    let back = dana.step(&format!("{picked}&sim_user={id}")).await;
+    assert!(dana.step(&back).await.ends_with("/app"));
+    assert_eq!(found(), (json!(id), json!("identity")));
+    // Someone else has the address by now.
+    sim.with(|okta| okta.user_mut(DANA).unwrap().person.email = "dana.lee@acme.example".into());
+    sim.seed(&Person::new("Dana", "Older", DANA));
+    assert_eq!(found(), (json!(id), json!("identity")));
+    server.json(&["user", "offboard", "d.ito", "--org", "acme", "--wait"]);
+    let states = sim.with(|okta| {
+        let state = |email: &str| okta.user(email).unwrap().status.name();
+        (state("dana.lee@acme.example"), state(DANA))
+    });
+    assert_eq!(states, ("SUSPENDED", "ACTIVE"));
+}
+
+async fn careless_scim_servers_are_asked_twice(server: Server) {
+    let (browser, scim) = acme(&server).await;
+    let clock = world::clock();
+    let sim = Sim::start(ScimServer::new(&*clock), clock, ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let token = sim.with(|tool| tool.token.clone());
+    add(&server, "scim", &json!({ "base_url": format!("{}/scim/v2", sim.url()), "token": token }));
+    let email = |name: &str| format!("{name}@acme.example");
+    let seed = |name: &str| sim.seed(&Person::new(name, "Lind", &email(name)));
+    seed("ada");
+    seed("eva");
+    let is_active = |name: &str| {
+        sim.with(|tool| {
+            tool.users.iter().find(|user| user["userName"] == email(name)).unwrap()["active"].clone()
+        })
+    };
+    let last_change = || {
+        let journal = sim.journal();
+        journal.into_iter().rev().find(|received| received.changes).map(|received| received.method)
+    };
+    let leave = async |name: &str| {
+        let id = scim.user(&email(name)).await;
+        let path = format!("/api/v1/users/{id}/offboard");
+        browser.json("POST", &path, &json!({})).await.expect(202);
+        let is_over = |one: &Value| one["status"] != "running";
+        let over = until(&browser, &id, is_over).await;
+        (over["status"].clone(), over["steps"][0]["steps"].clone())
+    };
+    // The whole list of two, whatever is asked: only the right one goes, and the other stays.
+    sim.with(|tool| tool.ignores_filters = true);
+    assert_eq!(leave("ada").await.0, "done");
+    assert_eq!((is_active("ada"), is_active("eva")), (json!(false), json!(true)));
+    // A part of a longer list: the person may be in the rest of it, so nobody is touched and nobody is said to be gone.
+    seed("gus");
+    let (status, steps) = leave("gus").await;
+    assert_eq!(
+        (&status, &steps[0]["outcome"]["class"]),
+        (&json!("needs_attention"), &json!("malformed")),
+        "{steps}"
+    );
+    assert_eq!((is_active("eva"), is_active("gus")), (json!(true), json!(true)));
+    sim.with(|tool| tool.ignores_filters = false);
+    // PATCH without a path where one with a path is refused, PUT where there is none.
+    sim.with(|tool| tool.refuses_path = true);
+    assert_eq!(
+        (leave("eva").await.0, is_active("eva"), last_change().as_deref()),
+        (json!("done"), json!(false), Some("PATCH"))
+    );
+    sim.with(|tool| tool.has_patch = false);
+    seed("kim");
+    assert_eq!(
+        (leave("kim").await.0, is_active("kim"), last_change().as_deref()),
+        (json!("done"), json!(false), Some("PUT"))
+    );
+}
+
+on_each_database!(
+    managed_users_are_suspended_and_enterprises_are_left,
+    vendors_have_their_own_ways,
+    who_has_signed_in_is_found_by_oktas_id,
+    careless_scim_servers_are_asked_twice,
+);

@@ -13,4 +13,4 @@ mod sign_in_attacks;
 mod sign_out;
 mod stream;
 pub mod tenant;
-mod visitor;
+pub mod visitor;

@@ -1,13 +1,12 @@
 //! Pages of the simulators: what an admin of each would see, and the panel that breaks it. They work without a script;
 //! with one they stay up to date.
+use crate::html::scroll;
 use ceven_actors::clock::rfc3339;
 use maud::{Markup, html};
-use serde_json::json;
-
-use crate::html::scroll;
 
 use super::{
     account::AccountView,
+    faults::{Fault, Kind},
     sim::{Received, Tool, World},
     wire::Request,
 };
@@ -103,7 +102,7 @@ pub(super) fn live<T: Tool>(world: &World<T>) -> Markup {
         }
         h2 { "Faults that wait" }
         @if world.faults.waiting().is_empty() { p.muted { "None." } } @else {
-            ul { @for fault in world.faults.waiting() { li { (fault.times) " × " code { (json!(fault)) } } } }
+            ul { @for fault in world.faults.waiting() { li { (fault.times) " × " (waiting(fault)) } } }
         }
         h2 { "Last requests" }
         @if world.journal.is_empty() { p.muted { "None yet." } } @else {
@@ -119,6 +118,21 @@ pub(super) fn live<T: Tool>(world: &World<T>) -> Markup {
             } }
         }
         details { summary { "Everything it knows" } pre { (state) } }
+    }
+}
+
+fn waiting(fault: &Fault) -> Markup {
+    let words = match fault.kind {
+        Kind::Status { status, .. } => status.to_string(),
+        Kind::Hang { secs } => format!("{secs} s late"),
+        Kind::DelayReadBack { reads } => format!("the old state for {reads} reads"),
+        Kind::WrongCredentials | Kind::AcceptButKeep => fault.kind.name().replace('_', " "),
+    };
+    html! {
+        (words)
+        @if fault.method.is_some() || !fault.path.is_empty() {
+            ", only " code { (fault.method.as_deref().unwrap_or_default()) " " (fault.path) }
+        }
     }
 }
 

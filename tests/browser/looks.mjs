@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import axe from "axe-core";
 
-import { check, must } from "./report.mjs";
+import { check, must, until } from "./report.mjs";
 import { ORG, person } from "./seed.mjs";
 
 const WIDTHS = [390, 1280, 1920];
@@ -56,6 +56,41 @@ export async function judge({ page, complaints }, name, theme, screenshots) {
   }
 }
 
+/** Pages that come of a form: where it is, what is done with it, and what shows that it was. */
+const FORMS = {
+  "check-up, done": ["/app/settings/doctor", (page) => page.getByRole("button", { name: "Check now" }).click(), "The database answers"],
+  "a tool, its accounts looked up": ["/app/connectors", lookUp, "One account"],
+  "a tool, refused": ["/app/connectors/new/slack", refuse, "is no address of Slack"],
+};
+
+/** A tool of its own for each theme: nobody is looked up twice at a time. */
+async function lookUp(page, colorScheme) {
+  await page.getByRole("link", { name: colorScheme === "light" ? "Figma" : "Notion" }).click();
+  await page.getByRole("button", { name: "Look everyone up" }).click();
+  await until("everyone was looked up", async () => {
+    if ((await page.getByText("One account").count()) > 0) return true;
+    await page.goto(page.url().split("?")[0]);
+    return false;
+  });
+}
+
+async function refuse(page) {
+  await page.getByLabel("Token").fill("xoxp-1");
+  await page.getByLabel("SCIM address").fill("https://slack.com.example");
+  await page.getByRole("button", { name: "Connect" }).click();
+}
+
+async function forms(one, colorScheme, screenshots) {
+  for (const [name, [address, fill, words]] of Object.entries(FORMS)) {
+    await check(`${name}, ${colorScheme}`, async () => {
+      await one.page.goto(address);
+      await fill(one.page, colorScheme);
+      await one.page.locator("main").getByText(new RegExp(words)).first().waitFor();
+      await judge(one, name, colorScheme, screenshots);
+    });
+  }
+}
+
 /** Judges the pages of `start` and every kind of page that they lead to. */
 async function walk(one, start, colorScheme, screenshots) {
   const { page, complaints } = one;
@@ -83,6 +118,7 @@ async function theme({ browsing, ids, screenshots }, colorScheme) {
     const parts = ["/app/team", "/app/offboardings/{id}", "/app/connectors/{id}", "/app/sso", "/app/sso/okta", "/app/sso/tokens/{id}/rotate", "/app/sso/requests", "/app/audit/{number}", "/app/settings"];
     for (const part of parts) must(known.has(part), `nothing leads to ${part}`);
   });
+  await forms(admin, colorScheme, screenshots);
   await admin.context.close();
   const stranger = await browsing.someone({ colorScheme });
   await walk(stranger, DOORS, colorScheme, screenshots);

@@ -70,8 +70,9 @@ export class Receiver {
 
   static async start() {
     const receiver = new Receiver();
-    Object.assign(receiver, await listen((_, body, response) => {
-      receiver.deliveries.push(JSON.parse(body));
+    Object.assign(receiver, await listen((request, body, response) => {
+      // A check only looks whether somebody is there.
+      if (request.method === "POST") receiver.deliveries.push(JSON.parse(body));
       response.writeHead(204).end();
     }));
     return receiver;

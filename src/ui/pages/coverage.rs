@@ -41,7 +41,7 @@ pub(in crate::ui) fn card(ask: &Ask<'_>, connector: &Connector, found: Option<&C
             @if let Some(why) = &found.stopped { p.error { "It ended early: " (why) "." } }
         }
         @match ask.visit.app.coverage.of(connector.id) {
-            Some(going) => { p.meta role="status" { (going.done) " of " (going.of) " people looked up. Load this page again to see more." } }
+            Some(going) => { p.meta role="status" { (going.done) " of " (going.of) " people looked up. " a href={ "/app/connectors/" (connector.id) } { "See how far it is" } } }
             None => { form method="post" action={ "/app/connectors/" (connector.id) "/coverage" } { (csrf(ask)) button type="submit" { "Look everyone up" } } }
         }
     } }

@@ -8,7 +8,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok,
-        parts::{Tone, csrf, pill},
+        parts::{Tone, csrf, pill, scroll},
     },
 };
 
@@ -43,7 +43,7 @@ fn one_page(ask: &Ask<'_>, findings: Option<&[Finding]>) -> Markup {
 
 fn list(findings: &[Finding]) -> Markup {
     html! {
-        div.scroll { table {
+        (scroll("What was found", html! { table {
             thead { tr { th scope="col" { "What" } th scope="col" { "State" } th scope="col" { "Found" } } }
             tbody { @for finding in findings {
                 tr {
@@ -55,7 +55,7 @@ fn list(findings: &[Finding]) -> Markup {
                     }
                 }
             } }
-        } }
+        } }))
     }
 }
 

@@ -145,7 +145,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
 const WIDTH: i64 = 900;
 const LEFT: i64 = 160;
 /// Room on the right for what became of it.
-const RIGHT: i64 = 140;
+const RIGHT: i64 = 180;
 const ROW: i64 = 28;
 
 /// One bar a try, the pause before the next one as a line. The tables below say the same in words.

@@ -88,7 +88,7 @@ fn table(leavers: &[Leaver]) -> Markup {
     html! { div.scroll { table {
         thead { tr {
             th scope="col" { "Person" } th scope="col" { "State" } th scope="col" { "Asked" } th scope="col" { "Took" }
-            th scope="col" { "Tools" } th scope="col" { "Needed attention" }
+            th scope="col" { "Tools" }
         } }
         tbody { @for leaver in leavers { tr {
             th scope="row" { a href={ "/app/offboardings/" (leaver.one.id) } { (leaver.one.user_name) } div.meta { (way(&leaver.one)) } }
@@ -96,8 +96,9 @@ fn table(leavers: &[Leaver]) -> Markup {
             td { (time(leaver.one.asked_ms)) div.meta { (leaver.one.asked_by) } }
             td { @if let Some(ms) = leaver.took_ms() { (took(ms)) } @else { "–" }
                 @if let Some((name, ms)) = leaver.slowest() { div.meta { "slowest " (name) ", " (took(ms)) } } }
-            td.wide { (tools(leaver)) }
-            td.wide { @let attention = leaver.attention(); @if attention.is_empty() { "–" } @else { (attention.join("; ")) } }
+            td.cause { (tools(leaver))
+                @let attention = leaver.attention();
+                @if !attention.is_empty() { div.meta { "Needed attention: " (attention.join("; ")) } } }
         } } }
     } } }
 }

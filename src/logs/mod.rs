@@ -15,7 +15,10 @@ use ceven_actors::clock::{Clock, rfc3339};
 use serde_json::{Value, json};
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry, filter::filter_fn, layer::SubscriberExt as _, reload,
+    Layer as _, Registry,
+    filter::{Targets, filter_fn},
+    layer::SubscriberExt as _,
+    reload,
     util::SubscriberInitExt as _,
 };
 
@@ -51,7 +54,7 @@ pub enum LogError {
 pub struct Logs(Arc<Inner>);
 
 struct Inner {
-    filter: reload::Handle<EnvFilter, Registry>,
+    filter: reload::Handle<Targets, Registry>,
     configured: String,
     raised: Mutex<Option<Raised>>,
     traces: Exporter,
@@ -64,8 +67,8 @@ struct Raised {
     until_ms: i64,
 }
 
-fn read(filter: &str) -> Result<EnvFilter, FilterError> {
-    EnvFilter::try_new(filter).map_err(|error| FilterError(error.to_string()))
+fn read(filter: &str) -> Result<Targets, FilterError> {
+    filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| FilterError(error.to_string()))
 }
 
 /// (3)

@@ -1,14 +1,33 @@
 //! Users and the texts they are found by.
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Map;
 use crate::domain::{
     id::UserId,
     user::{User, name_key},
 };
 
-/// Users by a text. The keys are shared, because a new state copies the nodes on the way to what changed.
-type Index = Map<Arc<str>, UserId>;
+/// Users by a text.
+type Index = Map<Key, UserId>;
+
+/// Half of a text's SHA-256, which nobody makes two texts share. A new state copies the nodes on the way to what changed,
+/// 32 entries each: with texts in them every entry would be counted up and down again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key([u8; 16]);
+
+impl Key {
+    fn of(text: &str) -> Self {
+        let mut half = [0; 16];
+        half.copy_from_slice(&Sha256::digest(text)[..16]);
+        Self(half)
+    }
+
+    fn of_name(name: &str) -> Self {
+        Self::of(&name_key(name))
+    }
+}
 
 /// How far from the end of the order an insertion is made by moving what comes after.
 const NEAR_THE_END: usize = 64;
@@ -22,7 +41,7 @@ pub(super) struct Users {
     names: Index,
     external_ids: Index,
     /// Users that are not deleted by each address that is not their user name as well, which few have.
-    emails: Map<Arc<str>, Arc<[UserId]>>,
+    emails: Map<Key, Arc<[UserId]>>,
     /// Deleted users by the names they had, so that they are found when they come back.
     former_names: Index,
     former_external_ids: Index,
@@ -43,26 +62,25 @@ impl Users {
     }
 
     pub(super) fn by_name(&self, name: &str) -> Option<&Arc<User>> {
-        self.names.get(&*name_key(name)).and_then(|id| self.all.get(id))
+        self.names.get(&Key::of_name(name)).and_then(|id| self.all.get(id))
     }
 
     pub(super) fn by_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
-        self.external_ids.get(external_id).and_then(|id| self.all.get(id))
+        self.external_ids.get(&Key::of(external_id)).and_then(|id| self.all.get(id))
     }
 
     pub(super) fn former_by_name(&self, name: &str) -> Option<&Arc<User>> {
-        self.former_names.get(&*name_key(name)).and_then(|id| self.all.get(id))
+        self.former_names.get(&Key::of_name(name)).and_then(|id| self.all.get(id))
     }
 
     pub(super) fn former_by_external_id(&self, external_id: &str) -> Option<&Arc<User>> {
-        self.former_external_ids.get(external_id).and_then(|id| self.all.get(id))
+        self.former_external_ids.get(&Key::of(external_id)).and_then(|id| self.all.get(id))
     }
 
     /// Everyone whose user name or one of whose addresses it is, without case.
     pub(super) fn by_email(&self, email: &str) -> Vec<&Arc<User>> {
-        let key = name_key(email);
         let mut found: Vec<_> = self.by_name(email).into_iter().collect();
-        let others = self.emails.get(&*key).map(|ids| &**ids).unwrap_or_default();
+        let others = self.emails.get(&Key::of_name(email)).map(|ids| &**ids).unwrap_or_default();
         found.extend(others.iter().filter_map(|id| self.all.get(id)));
         found
     }
@@ -84,21 +102,21 @@ impl Users {
     fn forget(&mut self, id: UserId) {
         let Some(old) = self.all.get(&id).cloned() else { return };
         let (names, external_ids) = self.indexes(old.deleted);
-        remove_own(names, &old.name_key(), id);
+        remove_own(names, Key::of(&old.name_key()), id);
         if let Some(external_id) = &old.external_id {
-            remove_own(external_ids, external_id, id);
+            remove_own(external_ids, Key::of(external_id), id);
         }
         for email in old.other_emails().filter(|_| !old.deleted) {
             let left: Arc<[UserId]> = self.holders(email).filter(|other| *other != id).collect();
             match left.is_empty() {
-                true => self.emails.remove(email),
-                false => self.emails.insert(email.into(), left),
+                true => self.emails.remove(&Key::of(email)),
+                false => self.emails.insert(Key::of(email), left),
             };
         }
     }
 
     fn holders(&self, email: &str) -> impl Iterator<Item = UserId> {
-        self.emails.get(email).cloned().into_iter().flat_map(|ids| ids.to_vec())
+        self.emails.get(&Key::of(email)).cloned().into_iter().flat_map(|ids| ids.to_vec())
     }
 
     /// Whether the indexes hold the user as they should already.
@@ -120,14 +138,14 @@ impl Users {
 
     fn index(&mut self, user: &User) {
         let (names, external_ids) = self.indexes(user.deleted);
-        names.insert(user.name_key().into(), user.id);
+        names.insert(Key::of(&user.name_key()), user.id);
         if let Some(external_id) = &user.external_id {
-            external_ids.insert((**external_id).into(), user.id);
+            external_ids.insert(Key::of(external_id), user.id);
         }
         for email in user.other_emails().filter(|_| !user.deleted) {
             let others = self.holders(email).filter(|id| *id != user.id);
             let ids: Arc<[UserId]> = others.chain([user.id]).collect();
-            self.emails.insert(email.into(), ids);
+            self.emails.insert(Key::of(email), ids);
         }
         match (self.order.binary_search(&user.id), user.deleted) {
             (Err(position), false) => self.insert_in_order(position, user.id),
@@ -162,8 +180,8 @@ impl Users {
     }
 }
 
-fn remove_own(index: &mut Index, key: &str, id: UserId) {
-    if index.get(key) == Some(&id) {
-        index.remove(key);
+fn remove_own(index: &mut Index, key: Key, id: UserId) {
+    if index.get(&key) == Some(&id) {
+        index.remove(&key);
     }
 }

@@ -35,7 +35,9 @@ fn is_done(_: &Offboarding, tasks: &Tasks) -> bool {
 }
 
 /// How often each change was asked for at each tool.
-fn changes(world: &World) -> BTreeMap<(&'static str, String), usize> {
+type Changes = BTreeMap<(&'static str, String), usize>;
+
+fn changes(world: &World) -> Changes {
     let mut all = BTreeMap::new();
     for tool in world.simulators.all() {
         for received in tool.journal().into_iter().filter(|received| received.changes) {
@@ -131,17 +133,22 @@ async fn killed_at_every_boundary_it_goes_on(mut server: Server) {
     for world in &worlds {
         world.until(&node, "done", is_done).await;
         world.check_steps().await;
-        for (change, count) in changes(world) {
-            let most = allowed.get(&change).copied().unwrap_or_default();
-            assert!(count <= most, "{}: {change:?} {count} times, at most {most}", world.slug);
-        }
-        for (tool, undisturbed) in world.simulators.all().iter().zip(rehearsal.simulators.all()) {
-            // Webhooks differ by what they tell: here it counts that one message was taken.
-            let (state, wanted) = (comparable(tool.state()), comparable(undisturbed.state()));
-            match tool.name() {
-                "webhook" => assert_eq!(state["received"].as_array().unwrap().len(), 1, "{}", world.slug),
-                name => assert_eq!(state, wanted, "{}: {name}", world.slug),
-            }
+        is_as_if_nothing_had_happened(world, &rehearsal, &allowed);
+    }
+}
+
+/// Nothing was asked for more often than two passes do, and each tool ended as it does undisturbed.
+fn is_as_if_nothing_had_happened(world: &World, rehearsal: &World, allowed: &Changes) {
+    for (change, count) in changes(world) {
+        let most = allowed.get(&change).copied().unwrap_or_default();
+        assert!(count <= most, "{}: {change:?} {count} times, at most {most}", world.slug);
+    }
+    for (tool, undisturbed) in world.simulators.all().iter().zip(rehearsal.simulators.all()) {
+        // Webhooks differ by what they tell: here it counts that one message was taken.
+        let (state, wanted) = (comparable(tool.state()), comparable(undisturbed.state()));
+        match tool.name() {
+            "webhook" => assert_eq!(state["received"].as_array().unwrap().len(), 1, "{}", world.slug),
+            name => assert_eq!(state, wanted, "{}: {name}", world.slug),
         }
     }
 }

@@ -3,7 +3,7 @@ use ceven::{
     app::App,
     connectors,
     dev::{
-        Person, Sim,
+        Person, Sim, Simulators,
         keys::SigningKey,
         okta::{Okta, ServiceApp},
         scim_server::ScimServer,
@@ -20,6 +20,8 @@ use super::{
     world::{self, DANA, HURRY, PRIYA, Tasks, World, dana},
 };
 use crate::{on_each_database, sso::visitor::Visitor, support::Server};
+
+const NEW_SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
 fn is_done(_: &Offboarding, tasks: &Tasks) -> bool {
     tasks.values().all(|task| task.state == TaskState::Done)
@@ -86,16 +88,9 @@ fn step<'t>(task: &'t Task, name: &str) -> &'t Outcome {
     &task.steps.iter().find(|step| step.name == name).unwrap_or_else(|| panic!("{name}: {task:#?}")).outcome
 }
 
-async fn vendors_have_their_own_ways(mut server: Server) {
-    server.restart_with(&HURRY).await;
-    let node = world::node(&server).await;
+/// Tools that are odd, each in a way of its own.
+async fn odd_simulators(service: &SigningKey) -> Simulators {
     let simulators = world::simulators().await;
-    let clock = world::clock();
-    let bridge = Sim::start(ScimServer::new(&*clock), clock, ([127, 0, 0, 1], 0).into()).await.unwrap();
-    bridge.seed(&dana());
-    let (bridge_url, bridge_token) =
-        (format!("{}/scim/v2", bridge.url()), bridge.with(|bridge| bridge.token.clone()));
-    let service = SigningKey::generate("ceven").unwrap();
     simulators.okta.with(|okta| {
         let granted = ["okta.users.read", "okta.users.manage", "okta.universalLogout.manage"];
         okta.services.push(ServiceApp {
@@ -116,6 +111,21 @@ async fn vendors_have_their_own_ways(mut server: Server) {
         salesforce.pinned.extend(salesforce.user_id(DANA));
     });
     simulators.scim.with(|scim| scim.refuses_path = true);
+    simulators
+}
+
+async fn vendors_have_their_own_ways(mut server: Server) {
+    server.restart_with(&HURRY).await;
+    let node = world::node(&server).await;
+    let service = SigningKey::generate("ceven").unwrap();
+    let simulators = odd_simulators(&service).await;
+    let clock = world::clock();
+    let bridge = Sim::start(ScimServer::new(&*clock), clock, ([127, 0, 0, 1], 0).into()).await.unwrap();
+    bridge.seed(&dana());
+    let (bridge_url, bridge_token) =
+        (format!("{}/scim/v2", bridge.url()), bridge.with(|bridge| bridge.token.clone()));
+    let bridge_settings =
+        [("mode", "scim_bridge"), ("bridge_url", &*bridge_url), ("bridge_token", &*bridge_token)];
     let old_secret = simulators.webhook.with(|webhook| webhook.secret.clone());
     let world = World::make_with(&node, &server, "odd", simulators, |kind, settings| match kind {
         "okta" => {
@@ -123,36 +133,16 @@ async fn vendors_have_their_own_ways(mut server: Server) {
             set(settings, &[("client_id", "0oaCeven"), ("private_key", service.pem())]);
         }
         "google_workspace" => set(settings, &[("strip_admin", "true")]),
-        "onepassword" => set(
-            settings,
-            &[("mode", "scim_bridge"), ("bridge_url", &bridge_url), ("bridge_token", &bridge_token)],
-        ),
-        // The receiver has not changed over yet.
-        "webhook" => set(
-            settings,
-            &[
-                ("secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
-                ("previous_secret", &old_secret),
-            ],
-        ),
+        "onepassword" => set(settings, &bridge_settings),
+        "webhook" => {
+            // The receiver has not changed over yet.
+            set(settings, &[("secret", NEW_SECRET), ("previous_secret", &old_secret)]);
+        }
         _ => {}
     })
     .await;
     check_all(&node, &world).await;
-
-    let preview = server.json(&["user", "offboard", DANA, "--org", "odd", "--dry-run"]);
-    let google = preview["tools"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|tool| tool["connector"]["kind"] == "google_workspace");
-    let role = google.unwrap()["steps"].as_array().unwrap().iter().find(|step| step["name"] == "admin_role");
-    assert_eq!(role.unwrap()["outcome"]["status"], "planned", "{preview}");
-    assert!(role.unwrap()["undo"].is_string(), "{preview}");
-    for tool in world.simulators.all() {
-        assert!(!tool.journal().iter().any(|received| received.changes), "{}", tool.name());
-    }
-
+    the_preview_shows_that_the_role_goes(&server, &world);
     world.leave().await;
     let is_over = |one: &Offboarding, _: &Tasks| one.status != Status::Running;
     let (one, tasks) = world.until(&node, "over", is_over).await;
@@ -162,28 +152,46 @@ async fn vendors_have_their_own_ways(mut server: Server) {
         assert_eq!(task.state == TaskState::Done, is_done, "{kind}: {task:#?}");
     }
     assert!(matches!(step(&tasks["slack"], "guard"), Outcome::Failed(Failure::Protected { .. })));
-    assert!(matches!(step(&tasks["salesforce"], "deactivate"), Outcome::Failed(Failure::Conflict { .. })));
-    assert_eq!(step(&tasks["salesforce"], "verify"), &Outcome::Done, "it stays frozen");
-    let salesforce = world.tool("salesforce").state();
-    let dana = world.simulators.salesforce.with(|salesforce| salesforce.user_id(DANA));
-    for (table, column) in [("AuthSession", "UsersId"), ("OauthToken", "UserId")] {
-        let rows = salesforce[table].as_array().unwrap();
-        assert!(!rows.iter().any(|row| row[column].as_str() == dana.as_deref()), "{salesforce}");
-    }
-    let login = salesforce["UserLogin"].as_array().unwrap().iter();
-    let frozen: Vec<_> = login.map(|row| row["IsFrozen"] == true).collect();
-    assert_eq!(frozen.iter().filter(|frozen| **frozen).count(), 1, "{salesforce}");
+    who_may_not_be_deactivated_stays_frozen(&world, &tasks["salesforce"]);
     assert_eq!(step(&tasks["google_workspace"], "admin_role"), &Outcome::Done);
-    let admins = world.tool("google_workspace").state()["users"].clone();
-    let admins: Vec<_> =
-        admins.as_array().unwrap().iter().filter(|one| one["user"]["isAdmin"] == true).collect();
-    assert_eq!(admins.len(), 1, "the connector's own admin stays one");
+    let google = world.tool("google_workspace").state();
+    assert_eq!(count(&google["users"], |one| one["user"]["isAdmin"] == true), 1, "its own admin stays one");
     assert_eq!(step(&tasks["okta"], "universal_logout"), &Outcome::Done);
     assert_eq!(bridge.with(|bridge| bridge.users[0]["active"].clone()), false);
     assert!(world.tool("onepassword").journal().is_empty(), "the bridge does it");
     let wiki = world.tool("scim").state();
-    assert_eq!(wiki["users"].as_array().unwrap().iter().filter(|user| user["active"] == false).count(), 1);
+    assert_eq!(count(&wiki["users"], |user| user["active"] == false), 1);
     world.check_steps().await;
+}
+
+fn count(rows: &Value, is_it: impl Fn(&Value) -> bool) -> usize {
+    rows.as_array().unwrap().iter().filter(|row| is_it(row)).count()
+}
+
+fn the_preview_shows_that_the_role_goes(server: &Server, world: &World) {
+    let preview = server.json(&["user", "offboard", DANA, "--org", &world.slug, "--dry-run"]);
+    let mut tools = preview["tools"].as_array().unwrap().iter();
+    let google = tools.find(|tool| tool["connector"]["kind"] == "google_workspace").unwrap();
+    let mut steps = google["steps"].as_array().unwrap().iter();
+    let role = steps.find(|step| step["name"] == "admin_role").unwrap();
+    assert!(role["outcome"]["status"] == "planned" && role["undo"].is_string(), "{role}");
+    for tool in world.simulators.all() {
+        assert!(!tool.journal().iter().any(|received| received.changes), "{}", tool.name());
+    }
+}
+
+fn who_may_not_be_deactivated_stays_frozen(world: &World, task: &Task) {
+    assert!(matches!(step(task, "deactivate"), Outcome::Failed(Failure::Conflict { .. })));
+    assert_eq!(step(task, "verify"), &Outcome::Done, "it stays frozen");
+    let state = world.tool("salesforce").state();
+    let dana = world.simulators.salesforce.with(|salesforce| salesforce.user_id(DANA)).unwrap();
+    for (table, column) in [("AuthSession", "UsersId"), ("OauthToken", "UserId")] {
+        assert_eq!(count(&state[table], |row| row[column] == dana.as_str()), 0, "{state}");
+    }
+    assert_eq!(count(&state["UserLogin"], |row| row["IsFrozen"] == true), 1, "{state}");
+    let pages = world.tool("salesforce").journal().into_iter();
+    let next = pages.filter(|received| received.path.contains("/query/")).count();
+    assert!(next > 0, "the second session was on a page of its own");
 }
 
 /// A tool of `acme`: its id.

@@ -113,14 +113,15 @@ impl Slack {
         self.member(&id).ok_or_else(|| not_ok("user_not_found"))
     }
 
-    /// Whose token it is: the primary owner's.
+    /// Whose token it is: the primary owner's; its scopes are in a header.
     fn test_token(&mut self, _: &mut Call<'_>) -> Result<Answer, Refusal> {
         let own = self.members.iter().find(|member| member.is_primary_owner);
         let id = own.map_or("U0SIMULATOR", |member| member.shown["id"].as_str().unwrap_or_default());
         Ok(Answer::json(
             200,
             &json!({ "ok": true, "team": "Acme", "team_id": TEAM, "user": "owner", "user_id": id }),
-        ))
+        )
+        .with("x-oauth-scopes", self.scopes.join(",")))
     }
 
     fn info(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {

@@ -157,6 +157,17 @@ fn row(snapshot: &Snapshot, seq: u64, line: &str) -> Markup {
     }
 }
 
+/// Whose session it is.
+fn person(snapshot: &Snapshot, line: &Value) -> Option<String> {
+    let of =
+        |member: &str| ["/after", "/before"].map(|state| text(line, &format!("{state}/person/{member}")));
+    let id = of("id").into_iter().find(|id| !id.is_empty())?;
+    match of("kind").contains(&"admin") {
+        true => snapshot.admin(id.parse().ok()?).map(|admin| admin.email.to_string()),
+        false => snapshot.user(id.parse().ok()?).map(|user| user.user_name.to_string()),
+    }
+}
+
 /// What people call the resource: as the entry says, else as it is called today.
 pub(in crate::ui) fn name(snapshot: &Snapshot, line: &Value) -> String {
     let names = [
@@ -178,6 +189,7 @@ pub(in crate::ui) fn name(snapshot: &Snapshot, line: &Value) -> String {
     let today = || match text(line, "/resource/type") {
         "Group" => snapshot.group(id.parse().ok()?).map(|group| group.display_name.to_string()),
         "User" => snapshot.user(id.parse().ok()?).map(|user| user.user_name.to_string()),
+        "Session" => person(snapshot, line),
         "Connector" => snapshot.connector(id.parse().ok()?).map(|connector| connector.name.to_string()),
         _ => None,
     };

@@ -51,12 +51,17 @@ fn list(findings: &[Finding]) -> Markup {
                     td { (state(finding.state)) }
                     td.wide {
                         (finding.found)
-                        @if let Some(remedy) = &finding.remedy { br; strong { (remedy) } }
+                        @if let Some(remedy) = &finding.remedy { br; strong { (commands(remedy)) } }
                     }
                 }
             } }
         } }))
     }
+}
+
+/// Commands stand between backticks.
+fn commands(words: &str) -> Markup {
+    html! { @for (number, part) in words.split('`').enumerate() { @if number % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 fn state(state: State) -> Markup {

@@ -1,9 +1,9 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::support::{Browser, organization, problem};
 use crate::{on_each_database, support::Server};
 
-on_each_database!(exports_stream_filter_and_verify);
+on_each_database!(exports_stream_filter_and_verify, the_log_calls_things_by_their_names);
 
 async fn exports_stream_filter_and_verify(server: Server) {
     organization(&server, "acme");
@@ -85,4 +85,21 @@ async fn exports_stream_filter_and_verify(server: Server) {
     assert_eq!(browser.get("/app/audit/0").await.status, 404);
     assert_eq!(browser.get("/app/audit/99999").await.status, 404);
     assert!(browser.get("/app/audit/1").await.text.contains("organization.create"));
+}
+
+/// Entries that hold no name, such as deltas of groups, show the one of today.
+async fn the_log_calls_things_by_their_names(server: Server) {
+    organization(&server, "acme");
+    let token = server.json(&["token", "mint", "--org", "acme", "--label", "okta"]);
+    let scim = server.client(token["token"].as_str().unwrap());
+    let ann = scim.user("ann@acme.example").await;
+    let group = scim.post("/Groups", &json!({ "displayName": "Sales" })).await.expect(201);
+    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": ann }] }]);
+    scim.patch(&path, &add).await.expect(200);
+    let browser = Browser::signed_in(&server, "acme").await;
+    for (action, name) in [("group.patch", "Sales"), ("session.start", "ops@acme.example")] {
+        let page = browser.get(&format!("/app/audit?action={action}")).await.text;
+        assert!(page.contains(&format!("<span class=\"muted\">{name}</span>")), "{action}: {page}");
+    }
 }

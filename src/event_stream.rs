@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ceven_actors::{
     connector::{
-        ConfigError,
+        ConfigError, Field,
         event_stream::{self, Plan, Status, Stop},
         is_at,
         okta::api::Service,
@@ -70,19 +70,35 @@ pub enum StreamError {
     Organization(#[from] OrganizationError),
 }
 
+/// What an admin types of [`Credentials`].
+pub const FIELDS: [Field; 4] = [ACCESS_TOKEN, CLIENT_ID, PRIVATE_KEY, KEY_ID];
+const ACCESS_TOKEN: Field =
+    Field::required("access_token", "Access token", "With ssf.manage and ssf.read.").secret();
+const CLIENT_ID: Field =
+    Field::required("client_id", "Client ID of the service app", "With ssf.manage and ssf.read.");
+const PRIVATE_KEY: Field = Field::required("private_key", "Its private key", "RSA, PEM.").key_file();
+const KEY_ID: Field = Field::optional("key_id", "Key ID", "Only when the app has several keys.");
+
+fn given(field: &Field, value: &str) -> Result<Option<String>, ConfigError> {
+    field.check(&value.into())?;
+    match value.trim() {
+        "" if field.required => Err(ConfigError::new(field.name, "must be given")),
+        text => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+    }
+}
+
 impl Credentials {
     fn open(&self) -> Result<event_stream::Credentials, ConfigError> {
-        let given = |name: &str, value: &str| match value.trim() {
-            "" => Err(ConfigError::new(name, "must be given")),
-            text => Ok(text.to_owned()),
-        };
+        let required = |field, value: &str| given(field, value).map(Option::unwrap_or_default);
         Ok(match self {
-            Self::AccessToken(token) => event_stream::Credentials::AccessToken(given("access_token", token)?),
+            Self::AccessToken(token) => {
+                event_stream::Credentials::AccessToken(required(&ACCESS_TOKEN, token)?)
+            }
             Self::ServiceApp { client_id, key_id, private_key } => {
                 event_stream::Credentials::Service(Box::new(Service {
-                    client_id: given("client_id", client_id)?,
-                    key_id: key_id.clone().filter(|id| !id.trim().is_empty()),
-                    key: SigningKey::from_pem("private_key", private_key)?,
+                    client_id: required(&CLIENT_ID, client_id)?,
+                    key_id: given(&KEY_ID, key_id.as_deref().unwrap_or_default())?,
+                    key: SigningKey::from_pem(PRIVATE_KEY.name, &required(&PRIVATE_KEY, private_key)?)?,
                     has_dpop: false,
                 }))
             }

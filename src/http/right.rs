@@ -363,6 +363,7 @@ impl Seeing<'_> {
 fn of_stream(error: StreamError) -> Failure {
     match error {
         StreamError::Organization(error) => error.into(),
+        StreamError::Credentials(error) => Failure::Field(error),
         StreamError::Transmitter(_) => Failure::Upstream(error.to_string()),
         other => Failure::Bad(other.to_string()),
     }

@@ -19,6 +19,16 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
+    /// What a refusal was about.
+    pub(super) fn of(failure: &Failure) -> Self {
+        match failure {
+            Failure::Field(ConfigError { field, reason }) => {
+                Self { field: Some(field.clone()), words: format!("{reason}.") }
+            }
+            _ => Self::new(failure.parts().1),
+        }
+    }
+
     /// In words that name no field.
     pub(super) fn new(words: impl Into<String>) -> Self {
         Self { field: None, words: words.into() }
@@ -38,13 +48,7 @@ impl Wrong {
 
 /// A form that was refused for what is in it is shown again with the reason.
 pub(super) fn again(failure: Failure, form: impl FnOnce(&Wrong) -> Markup) -> Answer {
-    let (status, words) = failure.parts();
-    let wrong = match &failure {
-        Failure::Field(ConfigError { field, reason }) => {
-            Wrong { field: Some(field.clone()), words: format!("{reason}.") }
-        }
-        _ => Wrong::new(words),
-    };
+    let (status, wrong) = (failure.parts().0, Wrong::of(&failure));
     match status {
         StatusCode::BAD_REQUEST | StatusCode::CONFLICT => Ok(page(status, form(&wrong))),
         _ => Err(failure),

@@ -5,10 +5,10 @@ use maud::{Markup, html};
 
 use super::okta;
 use crate::{
-    event_stream::Credentials,
+    event_stream::{Credentials, FIELDS},
     ui::{
         Answer, Ask, ok, page,
-        parts::{Tone, csrf, pill, time},
+        parts::{Tone, Wrong, csrf, pill, time},
         see_other,
     },
 };
@@ -18,22 +18,35 @@ pub(in crate::ui) enum Notice {
     /// How the stream stands at the tenant.
     Status(Status),
     /// Why it was not done.
-    Failed(String),
+    Failed(Wrong),
+}
+
+/// What people call the fields.
+fn title(field: &str) -> Option<&'static str> {
+    FIELDS.iter().find(|known| known.name == field).map(|known| known.title)
+}
+
+fn label(field: &str) -> Markup {
+    html! { span { (title(field).unwrap_or_default()) } }
 }
 
 pub(in crate::ui) fn card(ask: &Ask<'_>, okta: &OktaConnection, notice: Option<&Notice>) -> Markup {
+    let wrong = match notice {
+        Some(Notice::Failed(wrong)) => Some(wrong),
+        _ => None,
+    };
     html! {
         section.card #event-stream {
             h2 { "Event stream" }
-            @if let Some(Notice::Failed(why)) = notice { p.error role="alert" { (why) } }
+            @if let Some(wrong) = wrong { (wrong.alert(title)) }
             @match &okta.stream {
                 None => {
                     p.muted { "Okta can push security events (Shared Signals): a session revoked there ends here too. Register a service app in Okta with the scopes ssf.manage and ssf.read." }
                     form method="post" action="/app/sso/okta/stream" {
                         (csrf(ask))
-                        label { span { "Client ID of the service app" } input name="stream_client_id" required maxlength="255" value=(ask.form.get("stream_client_id")) autocomplete="off" spellcheck="false"; }
-                        label { span { "Its private key" } textarea name="stream_private_key" required rows="4" autocomplete="off" spellcheck="false" placeholder="-----BEGIN PRIVATE KEY-----" {} }
-                        label { span { "Key ID" } input name="stream_key_id" maxlength="255" value=(ask.form.get("stream_key_id")) autocomplete="off" spellcheck="false"; small { "Only when the app has several keys." } }
+                        label { (label("client_id")) input name="stream_client_id" required maxlength="255" value=(ask.form.get("stream_client_id")) autocomplete="off" spellcheck="false" aria-invalid=[Wrong::is_about(wrong, "client_id")]; }
+                        label { (label("private_key")) textarea name="stream_private_key" required rows="4" autocomplete="off" spellcheck="false" placeholder="-----BEGIN PRIVATE KEY-----" aria-invalid=[Wrong::is_about(wrong, "private_key")] {} }
+                        label { (label("key_id")) input name="stream_key_id" maxlength="255" value=(ask.form.get("stream_key_id")) autocomplete="off" spellcheck="false" aria-invalid=[Wrong::is_about(wrong, "key_id")]; small { "Only when the app has several keys." } }
                         button.primary type="submit" { "Register" }
                     }
                 }
@@ -105,8 +118,8 @@ async fn done(ask: &Ask<'_>, result: Result<(), crate::http::reply::Failure>) ->
         // Without a connection there is no card that could show why.
         Err(failure) if ask.visit.who.snapshot.okta().is_none() => Err(failure),
         Err(failure) => match failure.parts() {
-            (status @ (StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::BAD_GATEWAY), why) => {
-                Ok(page(status, okta::with_notice(ask, Notice::Failed(why)).await?))
+            (status @ (StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::BAD_GATEWAY), _) => {
+                Ok(page(status, okta::with_notice(ask, Notice::Failed(Wrong::of(&failure))).await?))
             }
             _ => Err(failure),
         },

@@ -174,13 +174,28 @@ async fn the_console_does_the_same(server: Server) {
     );
     let typed = |pem| [("stream_client_id", "0oaservice"), ("stream_private_key", pem)];
     let path = "/app/sso/okta/stream";
-    let refused = browser.form(path, &typed("no key")).await;
-    assert_eq!(refused.status, 400);
-    assert!(
-        refused.text.contains("private_key") && refused.text.contains("0oaservice"),
-        "what was typed stays"
-    );
-    assert!(!refused.text.contains("no key"), "a secret is not shown again");
+    let long = "x".repeat(20_000);
+    for (client_id, pem, field) in [
+        ("0oaservice", "junk-of-a-key", "Its private key"),
+        ("0oaservice", &long, "Its private key"),
+        ("0oaservice", "", "Its private key"),
+        ("", transmitter.key.pem(), "Client ID of the service app"),
+        ("a\u{1}b", transmitter.key.pem(), "Client ID of the service app"),
+        (&long, transmitter.key.pem(), "Client ID of the service app"),
+    ] {
+        let refused =
+            browser.form(path, &[("stream_client_id", client_id), ("stream_private_key", pem)]).await;
+        assert_eq!(refused.status, 400);
+        let alert = format!("role=\"alert\"><strong>{field}</strong>");
+        assert!(
+            refused.text.contains(&alert) && refused.text.contains(client_id),
+            "{field}: {}",
+            refused.text
+        );
+        let told = pem.lines().nth(1).unwrap_or("junk-of-a-key");
+        assert!(!refused.text.contains(told), "a secret is not shown again");
+    }
+    assert!(transmitter.streams().is_empty());
     transmitter.service(|app| app.granted.clear());
     let refused = browser.form(path, &typed(transmitter.key.pem())).await;
     assert_eq!(refused.status, 502);

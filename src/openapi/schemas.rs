@@ -82,6 +82,13 @@ fn said(most_characters: u32) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": most_characters, "pattern": "^[^\\x00]*[^\\s\\x00][^\\x00]*$" })
 }
 
+/// The same on one line.
+fn named(most_characters: u32) -> Value {
+    let plain = r"[^\x00-\x1f\x7f-\x9f]*";
+    let pattern = format!(r"^{plain}[^\s\x00-\x1f\x7f-\x9f]{plain}$");
+    json!({ "type": "string", "minLength": 1, "maxLength": most_characters, "pattern": pattern })
+}
+
 /// A parameter's value; an empty one counts as absent.
 fn or_empty(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "const": "" }] })

@@ -23,7 +23,7 @@ pub(super) fn connectors() -> Schemas {
         ("default", text_or_null()),
         ("options", list(text())),
     ]);
-    let name = || or_null(said(100));
+    let name = || or_null(named(100));
     let settings = || {
         json!({ "type": ["object", "null"], "additionalProperties": true,
         "description": "By the names of the kind's fields. Secrets that are not given stay; null takes one away." })
@@ -88,7 +88,7 @@ pub(super) fn tokens() -> Schemas {
         (
             "NewToken",
             object([
-                ("label", said(120)),
+                ("label", named(120)),
                 ("kind?", or_null(kind())),
                 ("expires_in?", duration("Such as 90d; never when absent.")),
             ]),

@@ -11,7 +11,7 @@ use crate::{
         api::{MAX_NOTE_CHARACTERS, note},
         reply::Failure,
     },
-    preview::{Preview, ToolPreview, still_so},
+    preview::{Preview, still_so},
     ui::{
         Answer, Ask,
         layout::{Place, framed},
@@ -43,13 +43,17 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, wrong: Option<&
         p.crumb { a href="/app/team" { "Team" } " / " a href={ "/app/team/" (user.id) } { (user.user_name) } }
         p.lead { "This is what will happen. The tools were asked just now; nothing has been changed." }
         (scroll("What will happen", html! { table {
-            thead { tr { th scope="col" { "Where" } th scope="col" { "Account" } th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
+            thead { tr { th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
             tbody {
-                tr { th scope="row" { "Ceven" } td { (user.user_name) } td { "deactivate" }
+                (place("Ceven", Some(&*user.user_name)))
+                tr { td { "deactivate" }
                     td { @if user.active { (pill(Tone::Plain, "Planned")) } @else { (pill(Tone::Ok, "Already so")) } }
                     td.wide { (sessions) @if *sessions == 1 { " session ends" } @else { " sessions end" } } }
-                @for tool in tools { @for (number, step) in tool.steps.iter().enumerate() { (row(tool, number, step)) } }
             }
+            @for tool in tools { tbody {
+                (place(&tool.connector.name, tool.matched.as_ref().map(|found| &*found.label)))
+                @for step in &tool.steps { (row(step)) }
+            } }
         } }))
         @if tools.is_empty() { p.muted { "No tools are connected: access to Ceven ends, and nothing else. " a href="/app/connectors" { "Connect a tool" } "." } }
         form.card method="post" action={ "/app/team/" (user.id) "/offboard" } {
@@ -66,11 +70,14 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, wrong: Option<&
     framed(ask, Place::Team, &format!("Offboard {}", user.user_name), html! {}, main)
 }
 
-fn row(tool: &ToolPreview, number: usize, step: &Step) -> Markup {
-    let account = tool.matched.as_ref().map_or("–", |found| &found.label);
+/// What the rows below it are about: where, and whose account.
+fn place(name: &str, account: Option<&str>) -> Markup {
+    html! { tr.place { th scope="rowgroup" colspan="3" { (name) @if let Some(account) = account { " " span { (account) } } } } }
+}
+
+fn row(step: &Step) -> Markup {
     html! { tr {
-        @if number == 0 { th scope="row" { (tool.connector.name) } td { (account) } } @else { td {} td {} }
-        td { (step.name.replace('_', " ")) }
+        td.step { (step.name.replace('_', " ")) }
         td { (outcome(&step.outcome)) }
         td.wide { (explain(step)) }
     } }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use reqwest::redirect::Policy;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::Got;
@@ -49,8 +50,7 @@ impl Running {
 
     /// Sends SIGTERM; true when it ended well.
     pub fn stop(mut self) -> bool {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         self.child.wait().unwrap().success()
     }
 }

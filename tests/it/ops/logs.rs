@@ -5,6 +5,7 @@ use std::{
 };
 
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{admin, get};
@@ -216,11 +217,11 @@ async fn the_log_is_turned_up_for_a_while() {
     }
     assert!(!is_heard(&server).await);
 
-    for (signal, filter) in [("USR1", "debug"), ("USR2", "warn"), ("USR1", "debug")] {
+    for (signal, filter) in [(Signal::USR1, "debug"), (Signal::USR2, "warn"), (Signal::USR1, "debug")] {
         server.signal(signal);
         let begun = Instant::now();
         while !get(&server, "/log").await.1.contains(&format!(r#""filter":"{filter}""#)) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "SIG{signal}");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{signal:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(is_heard(&server).await, filter == "debug");

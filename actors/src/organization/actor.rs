@@ -48,10 +48,9 @@ const MAX_CONFLICTS: u8 = 16;
 /// Before a connection that failed is started again.
 const CONNECTION_PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs of staged units, counted over all actors of the process.
-static RUNS: AtomicU64 = AtomicU64::new(0);
-
+/// Counted over all actors of the process.
 fn next_run() -> u64 {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
     RUNS.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -315,7 +314,8 @@ impl Memory {
     fn publish(&mut self, snapshot: Arc<Snapshot>) {
         self.committed = snapshot;
         self.published.store(self.committed.clone());
-        if self.ports.is_some() && !self.is_tending && self.committed.tasks().next().is_some() {
+        let is_left = self.committed.tasks().next().is_some() || !self.own.origins.is_empty();
+        if self.ports.is_some() && !self.is_tending && is_left {
             self.is_tending = true;
             let _ = self.own.actor.cast(Message::Tend);
         }
@@ -324,6 +324,7 @@ impl Memory {
     /// Wakes the connections of tools that have something to do (8).
     async fn tend(&mut self, me: &ActorRef<Message>) {
         self.is_tending = false;
+        self.own.origins.prune(&self.head);
         let Some(ports) = &self.ports else { return };
         let waiting: HashSet<ConnectorId> =
             self.committed.tasks().filter(|task| task.state.is_open()).map(|task| task.connector).collect();

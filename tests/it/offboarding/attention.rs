@@ -83,13 +83,7 @@ async fn one_alert_a_pause_and_no_silent_retry(server: Server) {
 async fn undo_is_told_and_never_done(server: Server) {
     let (browser, scim) = acme(&server).await;
     let downstream = server.organization("globex");
-    let file = server.folder.path().join("globex.json");
-    let settings = json!({ "base_url": downstream.base, "token": downstream.token });
-    std::fs::write(&file, settings.to_string()).unwrap();
-    let file = file.to_str().unwrap();
-    let add =
-        ["connector", "add", "--org", "acme", "--kind", "scim", "--name", "Globex", "--config-file", file];
-    server.json(&add);
+    server.connector("scim", "Globex", &json!({ "base_url": downstream.base, "token": downstream.token }));
     let ada = scim.user("ada@acme.example").await;
     let there = format!("/Users/{}", downstream.user("ada@acme.example").await);
     let inactive = |active: bool| json!([{ "op": "replace", "path": "active", "value": active }]);

@@ -17,16 +17,12 @@ use crate::{
 /// A SCIM server downstream that is connected as a tool: its client, and the tool's id.
 fn connect(server: &Server) -> (Scim, String) {
     let downstream = server.organization("globex");
-    let id = add(server, "Globex", &json!({ "base_url": downstream.base, "token": downstream.token }));
+    let id = server.connector(
+        "scim",
+        "Globex",
+        &json!({ "base_url": downstream.base, "token": downstream.token }),
+    );
     (downstream, id)
-}
-
-fn add(server: &Server, name: &str, settings: &Value) -> String {
-    let file = server.folder.path().join("tool.json");
-    std::fs::write(&file, settings.to_string()).unwrap();
-    let file = file.to_str().unwrap();
-    let add = ["connector", "add", "--org", "acme", "--kind", "scim", "--name", name, "--config-file", file];
-    server.json(&add)["id"].as_str().unwrap().to_owned()
 }
 
 async fn looked_up(browser: &Browser, path: &str) -> Value {
@@ -106,7 +102,11 @@ async fn several_accounts_that_fit_are_counted_and_none_is_chosen(server: Server
         sim.seed(&person);
     }
     let token = sim.with(|tool| tool.token.clone());
-    let id = add(&server, "Wiki", &json!({ "base_url": format!("{}/scim/v2", sim.url()), "token": token }));
+    let id = server.connector(
+        "scim",
+        "Wiki",
+        &json!({ "base_url": format!("{}/scim/v2", sim.url()), "token": token }),
+    );
     let twin = scim.user(DANA).await;
     scim.user("eva@acme.example").await;
     let path = format!("/api/v1/connectors/{id}/coverage");

@@ -101,24 +101,8 @@ impl Receiver {
     }
 
     pub fn connect(&self, server: &Server, name: &str) -> String {
-        let file = server.folder.path().join(format!("{name}.json"));
         let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-        std::fs::write(&file, json!({ "url": self.url, "secret": secret }).to_string()).unwrap();
-        let file = file.to_str().unwrap().to_owned();
-        let added = server.json(&[
-            "connector",
-            "add",
-            "--org",
-            "acme",
-            "--kind",
-            "webhook",
-            "--name",
-            name,
-            "--config-file",
-            &file,
-        ]);
-        assert!(!added.to_string().contains("whsec_"), "a secret is never shown");
-        added["id"].as_str().unwrap().to_owned()
+        server.connector("webhook", name, &json!({ "url": self.url, "secret": secret }))
     }
 }
 
@@ -331,23 +315,9 @@ async fn scheduled_cancelled_by_hand_and_previewed(server: Server) {
 async fn a_scim_server_is_told_and_read_back(server: Server) {
     let (browser, scim) = acme(&server).await;
     let downstream = server.organization("globex");
-    let file = server.folder.path().join("globex.json");
     let settings = json!({ "base_url": downstream.base, "token": downstream.token });
-    std::fs::write(&file, settings.to_string()).unwrap();
-    let file = file.to_str().unwrap();
-    let added = server.json(&[
-        "connector",
-        "add",
-        "--org",
-        "acme",
-        "--kind",
-        "scim",
-        "--name",
-        "Globex",
-        "--config-file",
-        file,
-    ]);
-    let checked = server.json(&["connector", "check", added["id"].as_str().unwrap(), "--org", "acme"]);
+    let id = server.connector("scim", "Globex", &settings);
+    let checked = server.json(&["connector", "check", &id, "--org", "acme"]);
     assert!(!checked["checks"].as_array().unwrap().is_empty(), "{checked}");
     let mut there = Vec::new();
     for name in ["ada", "eva"] {
@@ -376,12 +346,11 @@ async fn a_scim_server_is_told_and_read_back(server: Server) {
     assert_eq!(stuck.status.code(), Some(5), "{}", String::from_utf8_lossy(&stuck.stdout));
     let said: Value = serde_json::from_slice(&stuck.stdout).unwrap();
     assert_eq!(said["status"], "running", "the document is on standard output: {said}");
-    let id = added["id"].as_str().unwrap();
-    let failed = server.run(&["connector", "check", id, "--json"]);
+    let failed = server.run(&["connector", "check", &id, "--json"]);
     assert_eq!(failed.status.code(), Some(5));
     let said: Value = serde_json::from_slice(&failed.stdout).unwrap();
     assert!(said["checks"].to_string().contains("failed"), "{said}");
-    assert_eq!(server.run(&["connector", "check", id, "--org", "globex"]).status.code(), Some(1));
+    assert_eq!(server.run(&["connector", "check", &id, "--org", "globex"]).status.code(), Some(1));
     let paused = browser.get(&format!("/api/v1/connectors/{id}")).await.expect(200);
     assert!(paused["paused"]["reason"].is_string(), "{paused}");
 }

@@ -194,15 +194,6 @@ fn who_may_not_be_deactivated_stays_frozen(world: &World, task: &Task) {
     assert!(next > 0, "the second session was on a page of its own");
 }
 
-/// A tool of `acme`: its id.
-fn add(server: &Server, kind: &str, settings: &Value) -> String {
-    let file = server.folder.path().join("tool.json");
-    std::fs::write(&file, settings.to_string()).unwrap();
-    let file = file.to_str().unwrap();
-    let add = ["connector", "add", "--org", "acme", "--kind", kind, "--name", kind, "--config-file", file];
-    server.json(&add)["id"].as_str().unwrap().to_owned()
-}
-
 /// SCIM says something else of the person than Okta does; who has signed in is known all the same.
 async fn who_has_signed_in_is_found_by_oktas_id(mut server: Server) {
     let base = format!("http://127.0.0.1:{}", server.port);
@@ -225,7 +216,7 @@ async fn who_has_signed_in_is_found_by_oktas_id(mut server: Server) {
     let user = json!({ "userName": "d.ito", "externalId": "hr-17", "emails": address });
     scim.post("/Users", &user).await.expect(201);
     let settings = json!({ "base_url": sim.url(), "effect": "suspend", "api_token": api_token });
-    add(&server, "okta", &settings);
+    server.connector("okta", "okta", &settings);
     let found = || {
         let preview = server.json(&["user", "offboard", "d.ito", "--org", "acme", "--dry-run"]);
         let matched = preview["tools"][0]["matched"].clone();
@@ -254,7 +245,11 @@ async fn careless_scim_servers_are_asked_twice(server: Server) {
     let clock = world::clock();
     let sim = Sim::start(ScimServer::new(&*clock), clock, ([127, 0, 0, 1], 0).into()).await.unwrap();
     let token = sim.with(|tool| tool.token.clone());
-    add(&server, "scim", &json!({ "base_url": format!("{}/scim/v2", sim.url()), "token": token }));
+    server.connector(
+        "scim",
+        "scim",
+        &json!({ "base_url": format!("{}/scim/v2", sim.url()), "token": token }),
+    );
     let email = |name: &str| format!("{name}@acme.example");
     let seed = |name: &str| sim.seed(&Person::new(name, "Lind", &email(name)));
     seed("ada");

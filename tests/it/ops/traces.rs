@@ -94,11 +94,8 @@ async fn place(accept: &str, send: &str) -> (Server, Browser, Collected, String)
     ];
     server.restart_with(&settings).await;
     organization(&server, "acme");
-    let file = server.folder.path().join("hook.json");
     let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-    std::fs::write(&file, json!({ "url": format!("{url}/hook"), "secret": secret }).to_string()).unwrap();
-    let add = ["connector", "add", "--org", "acme", "--kind", "webhook", "--name", "hook", "--config-file"];
-    server.json(&[&add[..], &[file.to_str().unwrap()]].concat());
+    server.connector("webhook", "hook", &json!({ "url": format!("{url}/hook"), "secret": secret }));
     let token = server.json(&["token", "mint", "--org", "acme", "--label", "okta"]);
     let ada = server.client(token["token"].as_str().unwrap()).user("ada@acme.example").await;
     let browser = Browser::signed_in(&server, "acme").await;

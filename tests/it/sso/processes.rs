@@ -203,12 +203,8 @@ async fn effect(server: &Server, scim: &Scim, scene: &Scene) -> Effect {
 
 async fn killed_in_the_middle_a_logout_has_its_whole_effect_or_none(mut server: Server) {
     let (tenant, scim) = acme(&mut server).await;
-    let file = server.folder.path().join("tool.json");
     let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-    std::fs::write(&file, json!({ "url": "http://127.0.0.1:1/hook", "secret": secret }).to_string()).unwrap();
-    let (name, file) = ("tool", file.to_str().unwrap().to_owned());
-    let add = ["connector", "add", "--org", "acme", "--kind", "webhook", "--name", name, "--config-file"];
-    server.json(&[&add[..], &[&file]].concat());
+    server.connector("webhook", "tool", &json!({ "url": "http://127.0.0.1:1/hook", "secret": secret }));
     let moments = [Moment::Keys, Moment::Body, Moment::Transaction, Moment::Answered]
         .into_iter()
         .chain([0, 2, 5, 10, 20, 40].map(Moment::After));

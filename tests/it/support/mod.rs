@@ -212,6 +212,16 @@ impl Server {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Connects a tool to `acme`: its id.
+    pub fn connector(&self, kind: &str, name: &str, settings: &Value) -> String {
+        let file = self.folder.path().join(format!("{name}.json"));
+        std::fs::write(&file, settings.to_string()).unwrap();
+        let of = ["--org", "acme", "--kind", kind, "--name", name, "--config-file", file.to_str().unwrap()];
+        let added = self.json(&[&["connector", "add"][..], &of].concat());
+        assert!(!added.to_string().contains("whsec_"), "a secret is never shown");
+        added["id"].as_str().unwrap().to_owned()
+    }
+
     /// A new organization with a token: its client.
     pub fn organization(&self, slug: &str) -> Scim {
         self.json(&["org", "create", "--name", slug, "--slug", slug]);

@@ -98,12 +98,12 @@ impl Bench {
         let settings = settings(folder.path(), tools);
         let app = App::start(settings, clock.clone(), bound, Role::Server(Mode::Live)).await.expect("a node");
         let (app, stop) = (Arc::new(app), CancellationToken::new());
-        let limits = ServerLimits {
-            connections: 1_000,
-            header_read: Duration::from_secs(10),
-            drain: Duration::from_secs(1),
-        };
-        tokio::spawn(serve(listener, http::routes(app.clone(), Arc::from([])), limits, stop.clone()));
+        tokio::spawn(serve(
+            listener,
+            http::routes(app.clone(), Arc::from([])),
+            ServerLimits::LOOPBACK,
+            stop.clone(),
+        ));
         tokio::spawn(offboardings::tick(app.clone(), stop.clone()));
         let simulators = Simulators::start(clock, None).await.expect("simulators");
         simulators.seed(&Person::new("Priya", "Shah", PRIYA).as_admin());

@@ -18,6 +18,7 @@ use crate::{
         self,
         admin::Node,
         server::{ServerLimits, serve},
+        unread::Discard,
     },
     logs::Logs,
     net::address::Range,
@@ -66,6 +67,10 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
         connections: settings.server.max_connections,
         header_read: Duration::from_millis(settings.server.header_read_timeout_ms),
         drain: Duration::from_millis(settings.server.drain_timeout_ms),
+        discard: Discard {
+            bytes: settings.server.discard_bytes,
+            time: Duration::from_millis(settings.server.discard_timeout_ms),
+        },
     };
 
     let stop = CancellationToken::new();

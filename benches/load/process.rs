@@ -201,12 +201,7 @@ pub async fn serve_bare(port: &str, file: &str) {
     let body: &'static str = Box::leak(fs::read_to_string(file).expect("a body").into_boxed_str());
     let route = warp::any().map(move || warp::reply::Response::new(body.into())).boxed();
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("a port");
-    let limits = ServerLimits {
-        connections: 1_000,
-        header_read: Duration::from_secs(10),
-        drain: Duration::from_secs(1),
-    };
-    serve(listener, route, limits, CancellationToken::new()).await;
+    serve(listener, route, ServerLimits::LOOPBACK, CancellationToken::new()).await;
 }
 
 /// What the disk does, where the database is.

@@ -1,5 +1,4 @@
 //! An issuer in this process: it signs Universal Logout tokens, ahead of the part that is timed.
-use std::time::Duration;
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -17,9 +16,6 @@ use tokio_util::sync::CancellationToken;
 use warp::Filter as _;
 
 pub const CLIENT: &str = "0oaload";
-pub const LIMITS: ServerLimits =
-    ServerLimits { connections: 1_000, header_read: Duration::from_secs(10), drain: Duration::from_secs(1) };
-
 pub struct Tenant {
     pub issuer: String,
     key: KeyPair,
@@ -47,7 +43,7 @@ impl Tenant {
             .or(warp::path!("oauth2" / "v1" / "keys").map(move || warp::reply::json(&keys)))
             .map(warp::Reply::into_response)
             .boxed();
-        tokio::spawn(serve(listener, routes, LIMITS, CancellationToken::new()));
+        tokio::spawn(serve(listener, routes, ServerLimits::LOOPBACK, CancellationToken::new()));
         Self { issuer, key, jwks }
     }
 

@@ -18,11 +18,8 @@ use super::{
 use crate::http::server::{ServerLimits, serve};
 
 /// A simulator's connections.
-const LIMITS: ServerLimits = ServerLimits {
-    connections: 512,
-    header_read: Duration::from_secs(30),
-    drain: Duration::from_millis(200),
-};
+const LIMITS: ServerLimits =
+    ServerLimits { connections: 512, drain: Duration::from_millis(200), ..ServerLimits::LOOPBACK };
 
 /// A running simulator. It stops when this is dropped.
 pub struct Sim<T: Tool> {

@@ -5,7 +5,7 @@
 //!    nothing of it can be taken for the real thing.
 //! 2. No setting of the environment is used: no real database, no real secret, no public address.
 //! 3. Only the loopback can be reached, from outside and to the outside.
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use ceven_actors::{
     clock::{Clock, SystemClock},
@@ -127,12 +127,12 @@ impl Dev {
         let listener = TcpListener::bind(listen).await.map_err(|error| because("the listener")(&error))?;
         let bound = listener.local_addr().map_err(|error| because("the listener")(&error))?;
         let (app, stop) = (Arc::new(node(&file, clock.clone(), bound).await?), CancellationToken::new());
-        let limits = ServerLimits {
-            connections: 1_000,
-            header_read: Duration::from_secs(10),
-            drain: Duration::from_secs(2),
-        };
-        tokio::spawn(serve(listener, http::routes(app.clone(), Arc::from([])), limits, stop.clone()));
+        tokio::spawn(serve(
+            listener,
+            http::routes(app.clone(), Arc::from([])),
+            ServerLimits::LOOPBACK,
+            stop.clone(),
+        ));
         tokio::spawn(offboardings::tick(app.clone(), stop.clone()));
         let (notes, stopped) = (app.clone(), stop.clone());
         tokio::spawn(async move { notes.keep_notes(stopped).await });

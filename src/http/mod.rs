@@ -26,6 +26,7 @@ pub mod session;
 pub mod sign_out;
 pub mod sso;
 pub mod stream;
+pub mod unread;
 
 use crate::{app::App, net::address::Range, sign_in::Origin, traces, ui};
 

@@ -10,7 +10,10 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use warp::{filters::BoxedFilter, reply::Response};
 
-use super::Peer;
+use super::{
+    Peer,
+    unread::{Discard, Unread},
+};
 
 /// How connections are held.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +24,18 @@ pub struct ServerLimits {
     pub header_read: Duration,
     /// For requests in progress when the server stops.
     pub drain: Duration,
+    /// What is still read of a request after its answer.
+    pub discard: Discard,
+}
+
+impl ServerLimits {
+    /// For what only this machine reaches, such as a simulated tool.
+    pub const LOOPBACK: Self = Self {
+        connections: 1_000,
+        header_read: Duration::from_secs(10),
+        drain: Duration::from_secs(1),
+        discard: Discard { bytes: 1024 * 1024, time: Duration::from_secs(1) },
+    };
 }
 
 /// Bytes of a request's headers.
@@ -58,11 +73,11 @@ pub async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let service = warp::service(routes.clone());
-        let service =
-            hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(Peer(peer));
-                hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
-            });
+        let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let mut request = Unread::guard(request, limits.discard);
+            request.extensions_mut().insert(Peer(peer));
+            hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
+        });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_read)

@@ -53,8 +53,10 @@ check(answer.getheader("server") is None, "no Server header")
 answer, user = ask(API, "POST", "/api/v1/scim/v2/Users", {"userName": "ada@acme.example"}, bearer)
 check(answer.status == 201, "a user is created")
 check(answer.getheader("location") == f"https://{API}/api/v1/scim/v2/Users/{user['id']}", "Location names the public host")
-answer, refused = ask(API, "POST", "/api/v1/scim/v2/Users", b'{"userName":"' + b"x" * (2 << 20) + b'"}', bearer)
-check(answer.status == 413 and refused["status"] == "413", "Ceven itself says that a body of 2 MiB is too large")
+# Many times: a server that hangs up on a body it refuses is a bad gateway now and then.
+for _ in range(60):
+    answer, refused = ask(API, "POST", "/api/v1/scim/v2/Users", b'{"userName":"' + b"x" * (2 << 20) + b'"}', bearer)
+    check(answer.status == 413 and refused["status"] == "413", f"Ceven itself says that a body of 2 MiB is too large: {answer.status}")
 members = [{"value": user["id"], "display": "x" * 4000} for _ in range(2000)]
 answer, _ = ask(API, "POST", "/api/v1/scim/v2/Groups", {"displayName": "Everyone", "members": members}, bearer)
 check(answer.status == 201, "a group's body of 8 MiB passes")

@@ -47,12 +47,7 @@ impl Collected {
             },
         );
         let routes = traces.or(hook).map(warp::Reply::into_response).boxed();
-        let limits = ServerLimits {
-            connections: 100,
-            header_read: Duration::from_secs(5),
-            drain: Duration::from_secs(1),
-        };
-        tokio::spawn(serve(listener, routes, limits, CancellationToken::new()));
+        tokio::spawn(serve(listener, routes, ServerLimits::LOOPBACK, CancellationToken::new()));
         url
     }
 

@@ -7,3 +7,4 @@ mod lists;
 mod log;
 mod replay;
 mod tokens;
+mod unread;

@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use aws_lc_rs::{
@@ -182,7 +181,7 @@ impl Tenant {
             .or(nothing)
             .map(warp::Reply::into_response)
             .boxed();
-        tokio::spawn(serve(listener, routes, limits(), CancellationToken::new()));
+        tokio::spawn(serve(listener, routes, ServerLimits::LOOPBACK, CancellationToken::new()));
         Self { issuer, key, jwks, keys, discovery, fetches, says, asked }
     }
 
@@ -224,10 +223,6 @@ pub struct Node {
     stop: CancellationToken,
 }
 
-fn limits() -> ServerLimits {
-    ServerLimits { connections: 1_000, header_read: Duration::from_secs(5), drain: Duration::from_secs(1) }
-}
-
 pub const CLIENT: &str = "0oaclient";
 pub const BEGAN_MS: i64 = 1_800_000_000_000;
 
@@ -248,7 +243,7 @@ pub async fn node_in(folder: TempDir, clock: Arc<TestClock>) -> Node {
     let app = Arc::new(App::start(settings, clock.clone(), bound, Role::Server(Mode::Live)).await.unwrap());
     let stop = CancellationToken::new();
     let routes = ceven::http::routes(app.clone(), Arc::from([]));
-    tokio::spawn(serve(listener, routes, limits(), stop.clone()));
+    tokio::spawn(serve(listener, routes, ServerLimits::LOOPBACK, stop.clone()));
     let http =
         reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     Node { app, clock, url: format!("http://{bound}"), http, folder, stop }

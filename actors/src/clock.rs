@@ -66,15 +66,29 @@ fn draw(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the operating system has a random source");
 }
 
-/// RFC 3339 with milliseconds, in UTC: `2026-11-24T01:02:03.456Z`.
+/// RFC 3339 with milliseconds, in UTC: `2026-11-24T01:02:03.456Z`; years from 0 to 9999.
 pub fn rfc3339(at_ms: i64) -> String {
-    const FORMAT: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
-        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-    );
-    time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000)
+    let (at, millisecond) = time::OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1_000))
         .ok()
-        .and_then(|at| at.format(FORMAT).ok())
-        .unwrap_or_else(|| "1970-01-01T00:00:00.000Z".into())
+        .filter(|at| (0..10_000).contains(&at.year()))
+        .map_or((time::OffsetDateTime::UNIX_EPOCH, 0), |at| (at, at_ms.rem_euclid(1_000)));
+    // Every resource of an answer has two of these: digits are put in place instead of formatted one by one.
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |from: usize, width: usize, value: u32| {
+        let mut rest = value;
+        for place in text[from..from + width].iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    };
+    put(0, 4, at.year().unsigned_abs());
+    put(5, 2, u8::from(at.month()).into());
+    put(8, 2, at.day().into());
+    put(11, 2, at.hour().into());
+    put(14, 2, at.minute().into());
+    put(17, 2, at.second().into());
+    put(20, 3, millisecond as u32);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -84,7 +98,16 @@ mod tests {
     #[test]
     fn formats_milliseconds_in_utc() {
         assert_eq!(rfc3339(1_795_482_123_456), "2026-11-24T01:02:03.456Z");
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        for (at_ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_827_696_007, "2000-02-29T12:34:56.007Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "1970-01-01T00:00:00.000Z"),
+            (i64::MIN, "1970-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(at_ms), text);
+        }
     }
 
     #[test]

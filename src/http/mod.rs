@@ -3,6 +3,7 @@ use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -147,7 +148,7 @@ async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
     let is_page = ui::is_page(&incoming.path.split('/').collect::<Vec<_>>());
     let limit = Duration::from_millis(app.settings.server.request_timeout_ms);
     let dispatched =
-        AssertUnwindSafe(tokio::time::timeout(limit, dispatch(app, incoming))).catch_unwind().await;
+        AssertUnwindSafe(timeout_unless_ready(limit, dispatch(app, incoming))).catch_unwind().await;
     let (status, detail) = match dispatched {
         Ok(Ok(response)) => return response,
         Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "The request took too long."),
@@ -165,12 +166,24 @@ async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
     }
 }
 
+/// As tokio's time-out, without a timer for what is ready at once, such as a read.
+async fn timeout_unless_ready<F: Future>(
+    limit: Duration,
+    future: F,
+) -> Result<F::Output, tokio::time::error::Elapsed> {
+    let mut future = std::pin::pin!(future);
+    match futures_util::poll!(future.as_mut()) {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => tokio::time::timeout(limit, future).await,
+    }
+}
+
 /// A future is as large as the largest of what it may become, and is moved: each room's is put aside.
 async fn dispatch(app: &Arc<App>, incoming: Incoming) -> Response {
     let path = incoming.path.clone();
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
-        ["api", "v1", "scim", "v2", rest @ ..] => scim::answer(app, rest, incoming).await,
+        ["api", "v1", "scim", "v2", ..] => scim::answer(app, &path["api/v1/scim/v2".len()..], incoming).await,
         ["api", "v1", "sso", "okta", rest @ ..] if !rest.is_empty() => {
             Box::pin(sso::answer(app, rest, incoming)).await
         }

@@ -1,6 +1,5 @@
 //! The durable side: SQLite without set-up, or PostgreSQL, through the same code.
 use std::{
-    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -16,9 +15,9 @@ use ceven_actors::{
 };
 use ceven_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    AccessMode, ColumnTrait as _, ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr, Statement, TransactionTrait as _,
+    AccessMode, ColumnTrait as _, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
 };
 use serde_json::json;
 
@@ -104,7 +103,9 @@ impl SqlStore {
         }
         let writers = if sqlite { 1 } else { limits.writers.max(1) };
         let writer = Database::connect(options(url, writers, limits)).await?;
-        let reader = Database::connect(options(url, limits.readers.max(1), limits)).await?;
+        // One that reads is held for the sake of the index of the WAL.
+        let readers = limits.readers.max(1) + u32::from(sqlite);
+        let reader = Database::connect(options(url, readers, limits)).await?;
         let meter = Arc::<JournalMeter>::default();
         let journal = |_| {
             Journal::spawn(
@@ -114,7 +115,7 @@ impl SqlStore {
             )
         };
         let journals = (0..writers).map(journal).collect();
-        let wal_index = if sqlite { wal_index(&reader).await? } else { None };
+        let wal_index = if sqlite { WalIndex::open(&reader).await? } else { None };
         Ok(Self { reader, writer, journals, wal_index, mode: OnceLock::new(), meter })
     }
 
@@ -144,9 +145,10 @@ impl SqlStore {
         for journal in self.journals {
             journal.drain().await;
         }
+        let wal_index = self.wal_index.map(WalIndex::let_go);
         let _ = self.reader.close().await;
         let _ = self.writer.close().await;
-        drop(self.wal_index); // after the connections, never before
+        drop(wal_index); // after the connections, never before
     }
 
     /// A new organization, its head and its first audit entry, in one transaction.
@@ -329,14 +331,6 @@ impl Store for SqlStore {
     }
 }
 
-/// Where the file is, SQLite knows best.
-async fn wal_index(database: &DatabaseConnection) -> Result<Option<WalIndex>, DbErr> {
-    let statement = "SELECT file FROM pragma_database_list WHERE name = 'main'";
-    let row = database.query_one_raw(Statement::from_string(DbBackend::Sqlite, statement)).await?;
-    let file: String = row.map(|row| row.try_get("", "file")).transpose()?.unwrap_or_default();
-    Ok(WalIndex::open(Path::new(&file)))
-}
-
 fn unread(error: DbErr) -> StoreError {
     tracing::warn!(%error, "the store could not be read");
     StoreError::Aborted
@@ -372,6 +366,8 @@ fn options(url: &str, connections: u32, limits: &StoreLimits) -> ConnectOptions 
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::{ConnectionTrait as _, Statement};
+
     use super::*;
 
     #[tokio::test]

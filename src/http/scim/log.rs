@@ -1,16 +1,16 @@
 //! The log of SCIM requests: what came in, how it was answered, and why it was refused.
 //!
-//! 1. It never delays a request: a full queue drops what comes, and says how much.
+//! 1. It never delays a request: when too much waits, what comes is dropped, and it says how much.
 //! 2. What changes or tries to change something is a row of its own; so is a refusal with a token that is known.
 //!    Reads, and refusals without a known token, are counted by minute: a flood costs a row, not a table.
-//! 3. It is written in batches, so it wakes the database at most once an interval.
+//! 3. It is written in batches, so it wakes the database at most once an interval, and not at all without requests.
 //! 4. A use of a token is noted in the same batch, the last one only.
 //! 5. What is older than the retention is forgotten, a little at a time.
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,7 +22,8 @@ use ceven_actors::{
 };
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::mpsc, task::JoinHandle, time::MissedTickBehavior};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::store::{
@@ -42,7 +43,7 @@ const KNOWN: [&str; 8] =
 /// How the log is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLimits {
-    /// Requests that may wait to be written.
+    /// Rows that may wait to be written.
     pub queue: usize,
     /// Between two batches.
     pub flush: Duration,
@@ -52,7 +53,7 @@ pub struct LogLimits {
 
 /// A request that has been answered.
 #[derive(Debug)]
-pub struct Answered {
+pub struct Answered<'a> {
     /// Whose it is and, over SCIM, which token it came with; nothing for strangers.
     pub right: Option<(OrganizationId, Option<TokenId>)>,
     /// Milliseconds since 1970.
@@ -60,43 +61,62 @@ pub struct Answered {
     /// Address of the client.
     pub ip: IpAddr,
     /// HTTP method.
-    pub method: http::Method,
+    pub method: &'a http::Method,
     /// Path after the base of SCIM, or all of it for what Okta sends elsewhere.
-    pub path: String,
+    pub path: &'a str,
     /// HTTP status.
     pub status: u16,
     /// Why it was refused, or what was ignored.
     pub detail: Option<String>,
     /// As in the audit log.
-    pub request_id: String,
+    pub request_id: &'a str,
     /// How long it took.
     pub duration: Duration,
     /// What the client calls itself.
-    pub user_agent: Option<HeaderValue>,
+    pub user_agent: Option<&'a HeaderValue>,
 }
 
 /// Takes note of requests.
 pub struct RequestLog {
-    queue: mpsc::Sender<Answered>,
-    dropped: Arc<AtomicU64>,
+    waiting: Arc<Waiting>,
     all_dropped: AtomicU64,
     writer: JoinHandle<()>,
+}
+
+/// What has been noted and is not written.
+struct Waiting {
+    batch: Mutex<Batch>,
+    dropped: AtomicU64,
+    limits: LogLimits,
+    begun: Notify,
+    ending: CancellationToken,
 }
 
 impl RequestLog {
     /// Starts writing to a store.
     pub fn spawn(store: Arc<SqlStore>, clock: Arc<dyn Clock>, limits: LogLimits) -> Self {
-        let (queue, waiting) = mpsc::channel(limits.queue.max(1));
-        let dropped = Arc::new(AtomicU64::new(0));
-        let writer = tokio::spawn(write(store, clock, limits, waiting, dropped.clone()));
-        Self { queue, dropped, all_dropped: AtomicU64::new(0), writer }
+        let waiting = Arc::new(Waiting {
+            batch: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            limits,
+            begun: Notify::new(),
+            ending: CancellationToken::new(),
+        });
+        let writer = tokio::spawn(write(store, clock, waiting.clone()));
+        Self { waiting, all_dropped: AtomicU64::new(0), writer }
     }
 
     /// Notes a request, unless too many wait (1).
-    pub fn note(&self, answered: Answered) {
-        if self.queue.try_send(answered).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            self.all_dropped.fetch_add(1, Ordering::Relaxed);
+    pub fn note(&self, mut answered: Answered<'_>) {
+        let key = Key::new(&mut answered);
+        let noted = self.waiting.batch().add(key, answered, self.waiting.limits.queue);
+        match noted {
+            Noted::First => self.waiting.begun.notify_one(),
+            Noted::Another => {}
+            Noted::Dropped => {
+                self.waiting.dropped.fetch_add(1, Ordering::Relaxed);
+                self.all_dropped.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -107,34 +127,36 @@ impl RequestLog {
 
     /// Writes what waits, and ends.
     pub async fn drain(self) {
-        drop(self.queue);
+        self.waiting.ending.cancel();
         let _ = self.writer.await;
     }
 }
 
-async fn write(
-    store: Arc<SqlStore>,
-    clock: Arc<dyn Clock>,
-    limits: LogLimits,
-    mut waiting: mpsc::Receiver<Answered>,
-    dropped: Arc<AtomicU64>,
-) {
-    let mut flush = tokio::time::interval(limits.flush);
-    flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+impl Waiting {
+    fn batch(&self) -> std::sync::MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, store: &SqlStore) {
+        let batch = std::mem::take(&mut *self.batch());
+        batch.write(store).await;
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            tracing::warn!(lost, "SCIM requests were not logged: too many waited");
+        }
+    }
+}
+
+async fn write(store: Arc<SqlStore>, clock: Arc<dyn Clock>, waiting: Arc<Waiting>) {
+    let limits = waiting.limits;
     let mut purge = tokio::time::interval(PURGE_EVERY);
-    let mut batch = Batch::default();
     loop {
         tokio::select! {
-            answered = waiting.recv() => match answered {
-                Some(answered) => batch.add(answered),
-                None => break,
-            },
-            _ = flush.tick(), if !batch.is_empty() => {
-                std::mem::take(&mut batch).write(&store).await; // (3)
-                let lost = dropped.swap(0, Ordering::Relaxed);
-                if lost > 0 {
-                    tracing::warn!(lost, "SCIM requests were not logged: too many waited");
-                }
+            () = waiting.ending.cancelled() => break,
+            () = waiting.begun.notified() => {
+                // (3) Others come in meanwhile.
+                let _ = tokio::time::timeout(limits.flush, waiting.ending.cancelled()).await;
+                waiting.write(&store).await;
             }
             _ = purge.tick() => {
                 let before_ms = clock.now_ms() - i64::from(limits.retention_days) * DAY_MS;
@@ -144,7 +166,16 @@ async fn write(
             }
         }
     }
-    batch.write(&store).await;
+    waiting.write(&store).await;
+}
+
+/// What became of a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    /// It is the first to wait.
+    First,
+    Another,
+    Dropped,
 }
 
 /// What is written at once.
@@ -209,11 +240,10 @@ impl Place {
 
 impl Key {
     /// (2)
-    fn new(answered: &mut Answered) -> Self {
-        let Answered { right, ip, status, .. } = *answered;
-        let path = &answered.path;
+    fn new(answered: &mut Answered<'_>) -> Self {
+        let Answered { right, ip, status, path, .. } = *answered;
         let is_read =
-            matches!(answered.method, http::Method::GET | http::Method::HEAD) || path.ends_with(".search");
+            matches!(*answered.method, http::Method::GET | http::Method::HEAD) || path.ends_with(".search");
         // A bad token may come from anyone who knows where Okta sends its own.
         let is_bad_token = status == 401 && matches!(right, Some((_, None)));
         let is_counted = right.is_none() || is_bad_token || (is_read && status < 400);
@@ -225,16 +255,16 @@ impl Key {
             right,
             ip,
             method: answered.method.clone(),
-            path: if is_bad_token { Place::Own(path.clone()) } else { Place::route(path) },
+            path: if is_bad_token { Place::Own(path.to_owned()) } else { Place::route(path) },
             status,
             detail: answered.detail.take(),
         })
     }
 
     /// The first of its kind.
-    fn row(&self, answered: Answered) -> ScimRequest {
+    fn row(&self, answered: Answered<'_>) -> ScimRequest {
         let (id, path, detail) = match self {
-            Self::Alone(id) => (*id, answered.path, answered.detail),
+            Self::Alone(id) => (*id, answered.path.to_owned(), answered.detail),
             Self::Many(alike) => (alike.id(), alike.path.text(), alike.detail.clone()),
         };
         ScimRequest {
@@ -247,7 +277,7 @@ impl Key {
             path,
             status: i16::try_from(answered.status).unwrap_or_default(),
             detail,
-            request_id: matches!(self, Self::Alone(_)).then_some(answered.request_id),
+            request_id: matches!(self, Self::Alone(_)).then(|| answered.request_id.to_owned()),
             duration_us: 0,
             requests: 0,
         }
@@ -267,19 +297,13 @@ impl Alike {
 }
 
 impl Batch {
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    fn add(&mut self, mut answered: Answered) {
-        if let Some((organization, Some(token))) = answered.right {
-            let (at_ms, ip, user_agent) = (answered.at_ms, answered.ip, answered.user_agent.take());
-            self.uses.insert(token, LastUse { organization, at_ms, ip, user_agent }); // (4)
-        }
-        let (at_ms, duration) = (answered.at_ms, answered.duration);
-        let key = Key::new(&mut answered);
+    /// Nothing new is taken beyond `limit` rows (1).
+    fn add(&mut self, key: Key, answered: Answered<'_>, limit: usize) -> Noted {
+        let (length, right, at_ms, ip) = (self.rows.len(), answered.right, answered.at_ms, answered.ip);
+        let (duration, user_agent) = (answered.duration, answered.user_agent);
         let row = match self.rows.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if length >= limit => return Noted::Dropped,
             Entry::Vacant(place) => {
                 let row = place.key().row(answered);
                 place.insert(row)
@@ -289,6 +313,15 @@ impl Batch {
         row.duration_us =
             row.duration_us.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
         row.at_ms = at_ms;
+        if let Some((organization, Some(token))) = right {
+            let last =
+                self.uses.entry(token).or_insert(LastUse { organization, at_ms, ip, user_agent: None });
+            (last.at_ms, last.ip) = (at_ms, ip); // (4)
+            if last.user_agent.as_ref() != user_agent {
+                last.user_agent = user_agent.cloned();
+            }
+        }
+        if length == 0 { Noted::First } else { Noted::Another }
     }
 
     async fn write(self, store: &SqlStore) {
@@ -319,38 +352,62 @@ impl LastUse {
 mod tests {
     use super::*;
 
-    fn answered(method: http::Method, path: &str, status: u16, at_ms: i64, known: bool) -> Answered {
-        Answered {
+    const AGENT: HeaderValue = HeaderValue::from_static("Okta");
+
+    /// Notes a request of each path.
+    fn note(
+        batch: &mut Batch,
+        method: &http::Method,
+        path: &str,
+        status: u16,
+        at_ms: i64,
+        known: bool,
+    ) -> Noted {
+        let request_id = Uuid::from_u128(at_ms as u128).to_string();
+        let mut answered = Answered {
             right: known.then(|| (OrganizationId(Uuid::from_u128(1)), Some(TokenId(Uuid::from_u128(2))))),
             at_ms,
             ip: IpAddr::from([198, 51, 100, 7]),
             method,
-            path: path.into(),
+            path,
             status,
             detail: None,
-            request_id: Uuid::from_u128(at_ms as u128).to_string(),
+            request_id: &request_id,
             duration: Duration::from_micros(10),
-            user_agent: Some(HeaderValue::from_static("Okta")),
-        }
+            user_agent: Some(&AGENT),
+        };
+        let key = Key::new(&mut answered);
+        batch.add(key, answered, 9)
     }
 
     #[test]
     fn reads_and_strangers_are_counted_by_minute_and_the_rest_is_told_apart() {
+        use http::Method;
         let mut batch = Batch::default();
         for at_ms in 0..100 {
-            batch.add(answered(http::Method::GET, &format!("Users/{at_ms}"), 200, at_ms, true));
-            batch.add(answered(http::Method::POST, &format!("<b>{at_ms}</b>"), 401, at_ms, false));
+            let noted = note(&mut batch, &Method::GET, &format!("Users/{at_ms}"), 200, at_ms, true);
+            assert_eq!(noted, if at_ms == 0 { Noted::First } else { Noted::Another });
+            note(&mut batch, &Method::POST, &format!("<b>{at_ms}</b>"), 401, at_ms, false);
         }
         assert_eq!(batch.rows.len(), 2);
         assert!(batch.rows.values().all(|row| row.requests == 100 && row.duration_us == 1_000));
         assert!(batch.rows.values().all(|row| ["Users/{id}", "{id}/{id}"].contains(&row.path.as_str())));
-        batch.add(answered(http::Method::GET, "Users/1", 200, MINUTE_MS, true));
+        note(&mut batch, &Method::GET, "Users/1", 200, MINUTE_MS, true);
         assert_eq!(batch.rows.len(), 3, "another minute");
         for at_ms in 200..203 {
-            batch.add(answered(http::Method::PATCH, "Users/1", 200, at_ms, true));
-            batch.add(answered(http::Method::GET, "Users/1", 404, at_ms + 10, true));
+            note(&mut batch, &Method::PATCH, "Users/1", 200, at_ms, true);
+            note(&mut batch, &Method::GET, "Users/1", 404, at_ms + 10, true);
         }
         assert_eq!(batch.rows.len(), 9);
-        assert_eq!(batch.uses.len(), 1);
+        assert_eq!(
+            batch.uses.values().map(|last| (last.at_ms, last.user_agent.clone())).collect::<Vec<_>>(),
+            [(212, Some(AGENT))]
+        );
+        assert_eq!(
+            note(&mut batch, &Method::PATCH, "Users/1", 200, 300, true),
+            Noted::Dropped,
+            "a row too many"
+        );
+        assert_eq!(note(&mut batch, &Method::GET, "Users/1", 200, 1, true), Noted::Another, "no further row");
     }
 }

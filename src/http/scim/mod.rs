@@ -40,23 +40,22 @@ type Answer = Result<Response, ScimFailure>;
 struct Request<'a> {
     app: &'a Arc<App>,
     right: Authenticated,
-    incoming: Incoming,
+    incoming: &'a mut Incoming,
     /// What of the body was ignored.
     ignored: &'a OnceLock<String>,
 }
 
-pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
+/// `path` is what follows the base of SCIM.
+pub(super) async fn answer(app: &Arc<App>, path: &str, mut incoming: Incoming) -> Response {
     let (begun, at_ms) = (Instant::now(), app.clock.now_ms());
-    let (method, ip) = (incoming.method.clone(), incoming.client_ip);
-    let user_agent = incoming.headers.get(http::header::USER_AGENT).cloned();
-    let request_id = incoming.request_id.clone();
+    let path = path.trim_start_matches('/');
     let ignored = OnceLock::new();
     let mut right = None;
     let answer = match authenticate(app, &incoming.headers, TokenKind::Scim).await {
         Ok(authenticated) => {
             right = Some((authenticated.organization, Some(authenticated.token.id)));
-            let request = Request { app, right: authenticated, incoming, ignored: &ignored };
-            Box::pin(route(request, &method, segments)).await
+            let request = Request { app, right: authenticated, incoming: &mut incoming, ignored: &ignored };
+            Box::pin(route(request, path)).await
         }
         Err(refusal) => Err(refusal.into()),
     };
@@ -67,22 +66,24 @@ pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming
     app.scim_log.note(Answered {
         right,
         at_ms,
-        ip,
-        method,
-        path: segments.join("/"),
+        ip: incoming.client_ip,
+        method: &incoming.method,
+        path,
         status: response.status().as_u16(),
         detail,
-        request_id,
+        request_id: &incoming.request_id,
         duration: begun.elapsed(),
-        user_agent,
+        user_agent: incoming.headers.get(http::header::USER_AGENT),
     });
     response
 }
 
-async fn route(request: Request<'_>, method: &Method, segments: &[&str]) -> Answer {
+async fn route(request: Request<'_>, path: &str) -> Answer {
     // Where GET answers, HEAD does: hyper leaves the body out.
-    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
-    match (method, segments) {
+    let method =
+        if request.incoming.method == Method::HEAD { Method::GET } else { request.incoming.method.clone() };
+    let segments: Vec<&str> = if path.is_empty() { vec![] } else { path.split('/').collect() };
+    match (method.as_str(), segments.as_slice()) {
         ("GET", []) => lists::everything(&request, &request.parameters()).await,
         ("POST", [".search"]) => search(request, "").await,
         ("GET", ["Users"]) => lists::users(&request, &request.parameters()).await,

@@ -75,11 +75,11 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
             at_ms: now_ms,
             ip,
             user_agent: None,
-            method: http::Method::POST,
-            path: PATH.trim_start_matches('/').to_owned(),
+            method: &http::Method::POST,
+            path: PATH.trim_start_matches('/'),
             status: status.as_u16(),
             detail: Some(event.map_or(reason.clone(), |event| format!("{event}: {reason}"))),
-            request_id: request_id.clone(),
+            request_id: &request_id,
             duration: begun.elapsed(),
         });
     }

@@ -109,11 +109,11 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
             at_ms,
             ip,
             user_agent: None,
-            method: Method::POST,
-            path: PATH.trim_start_matches('/').to_owned(),
+            method: &Method::POST,
+            path: PATH.trim_start_matches('/'),
             status: outcome.status.as_u16(),
             detail: Some(outcome.reason),
-            request_id,
+            request_id: &request_id,
             duration: begun.elapsed(),
         };
         app.scim_log.note(answered);

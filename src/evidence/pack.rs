@@ -96,9 +96,9 @@ pub fn sum(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
-/// When a tool was done with, in milliseconds after access ended.
+/// How long after access ended the person was out of a tool, in milliseconds; nothing for a tool that they are not out of.
 pub fn out_after_ms(one: &Offboarding, task: &Task) -> Option<i64> {
-    Some(task.finished_ms? - one.begun_ms?)
+    Some(task.out_ms()? - one.begun_ms?)
 }
 
 fn facts(snapshot: &Snapshot, one: &Offboarding, tasks: &[Task], now_ms: i64) -> Map<String, Value> {
@@ -112,7 +112,7 @@ fn facts(snapshot: &Snapshot, one: &Offboarding, tasks: &[Task], now_ms: i64) ->
         "offboarding": one.view(),
         "times": {
             "access_ended_after_ms": one.begun_ms.map(|at_ms| at_ms - one.run_at_ms.unwrap_or(one.asked_ms)),
-            "finished_after_ms": one.begun_ms.and_then(|begun_ms| Some(one.finished_ms? - begun_ms)),
+            "finished_after_ms": one.took_ms(),
             "slowest_tool": slowest.map(|(after_ms, name)| json!({ "name": name, "after_ms": after_ms })),
         },
         "tools": tasks.iter().map(Task::view).collect::<Vec<_>>(),

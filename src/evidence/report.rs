@@ -1,7 +1,8 @@
 //! Who left in a range of time, and how long each tool took: what auditors take their samples from.
 //!
 //! 1. A leaver belongs to the range in which the offboarding was asked for.
-//! 2. Times of tools count from when access to Ceven ended, as in the evidence of one offboarding.
+//! 2. Times of tools count from when access to Ceven ended, as in the evidence of one offboarding. Where somebody is not
+//!    out there is none.
 //! 3. What needed attention stays in the report when it has been settled.
 //! 4. No cell of a table is taken for a formula: what begins like one gets an apostrophe before it.
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use ceven_actors::{
     domain::{
         audit::statement,
         id::OffboardingId,
-        offboarding::{Offboarding, Status, Task, TaskState},
+        offboarding::{Offboarding, Proof, Status, Task, TaskState},
         step::Outcome,
     },
     organization::state::Snapshot,
@@ -55,11 +56,6 @@ impl Leaver {
         times.max_by_key(|(_, after_ms)| *after_ms)
     }
 
-    /// How long it took in all, in milliseconds.
-    pub fn took_ms(&self) -> Option<i64> {
-        Some(self.one.finished_ms? - self.one.begun_ms?)
-    }
-
     /// What needed a person, in words (3).
     pub fn attention(&self) -> Vec<String> {
         self.tasks.iter().filter_map(|task| Some(format!("{}: {}", task.name, attention(task)?))).collect()
@@ -67,13 +63,13 @@ impl Leaver {
 
     fn view(&self) -> Value {
         let mut view = self.one.view();
-        view["took_ms"] = json!(self.took_ms());
+        view["took_ms"] = json!(self.one.took_ms());
         view["slowest_tool"] =
             json!(self.slowest().map(|(name, after_ms)| json!({ "name": name, "after_ms": after_ms })));
         let tools = self.tasks.iter().map(|task| {
             json!({
                 "name": task.name, "kind": task.kind, "state": task.state, "account": task.matched,
-                "finished_at": task.finished_ms.map(rfc3339), "after_ms": out_after_ms(&self.one, task),
+                "finished_at": task.finished_ms.map(rfc3339), "proof": task.proof(), "after_ms": out_after_ms(&self.one, task),
                 "tries": task.attempt, "attention": attention(task),
             })
         });
@@ -95,7 +91,7 @@ impl Leaver {
             rfc3339(one.asked_ms),
             time(one.begun_ms),
             time(one.finished_ms),
-            number(self.took_ms()),
+            number(one.took_ms()),
             one.status.name().to_owned(),
         ];
         let slowest = self.slowest().map(|(name, _)| name.to_owned());
@@ -105,17 +101,19 @@ impl Leaver {
                 task.kind.to_string(),
                 task.state.name().to_owned(),
                 task.matched.as_ref().map(|found| found.label.clone()).unwrap_or_default(),
-                time(task.finished_ms),
+                time(task.out_ms()),
                 number(out_after_ms(one, task)),
                 (slowest.as_deref() == Some(&*task.name)).to_string(),
                 task.attempt.to_string(),
                 attention(task).unwrap_or_default(),
+                task.proof().map(Proof::words).unwrap_or_default().to_owned(),
             ]
         };
         let tools: Vec<_> = self.tasks.iter().map(tool).collect();
-        for tool in tools.iter().map(<[String; 9]>::as_slice).chain(tools.is_empty().then_some([].as_slice()))
+        for tool in
+            tools.iter().map(<[String; 10]>::as_slice).chain(tools.is_empty().then_some([].as_slice()))
         {
-            let blank = std::iter::repeat_n("", 9 - tool.len());
+            let blank = std::iter::repeat_n("", 10 - tool.len());
             line(table, person.iter().chain(tool).map(String::as_str).chain(blank));
         }
     }
@@ -141,7 +139,7 @@ fn attention(task: &Task) -> Option<String> {
 }
 
 /// Columns of the table.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "offboarding_id",
     "user_id",
     "user_name",
@@ -161,6 +159,7 @@ const COLUMNS: [&str; 19] = [
     "is_slowest",
     "tries",
     "attention",
+    "proof",
 ];
 
 /// The first line of a table.
@@ -236,12 +235,16 @@ pub fn signed(
 /// Numbers over a page of leavers.
 pub fn summary(leavers: &[Leaver]) -> Value {
     let count = |status: Status| leavers.iter().filter(|leaver| leaver.one.status == status).count();
-    let mut times: Vec<_> = leavers.iter().filter_map(Leaver::took_ms).collect();
+    let mut times: Vec<_> = leavers.iter().filter_map(|leaver| leaver.one.took_ms()).collect();
     times.sort_unstable();
     json!({
         "leavers": leavers.len(),
         "done": count(Status::Done),
         "needs_attention": count(Status::NeedsAttention),
+        "running": count(Status::Running),
+        "held": count(Status::Held),
+        "scheduled": count(Status::Scheduled),
+        "cancelled": count(Status::Cancelled),
         "needed_attention": leavers.iter().filter(|leaver| !leaver.attention().is_empty()).count(),
         "median_ms": times.get(times.len() / 2),
         "longest_ms": times.last(),

@@ -29,6 +29,19 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Console => "Console",
+            Self::CommandLine => "Command line",
+            Self::ScimDeactivate => "SCIM deactivation",
+            Self::ScimDelete => "SCIM deletion",
+            Self::UniversalLogout => "Universal Logout",
+            Self::SecurityEvent => "Security event",
+            Self::Scheduled => "Scheduled",
+        }
+    }
+
     /// Name in JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -112,6 +125,11 @@ pub struct Offboarding {
 }
 
 impl Offboarding {
+    /// How long it took until the person was out everywhere, in milliseconds; nothing when they are not.
+    pub fn took_ms(&self) -> Option<i64> {
+        Some(self.finished_ms.filter(|_| self.status == Status::Done)? - self.begun_ms?)
+    }
+
     /// As the audit log and the API show it.
     pub fn view(&self) -> Value {
         json!({
@@ -164,6 +182,35 @@ impl TaskState {
         self == Self::Waiting
     }
 }
+
+/// What says that a person is out of a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// The tool was asked again afterwards, and said so.
+    ReadBack,
+    /// The tool was asked, and knows no such person.
+    NoAccount,
+    /// The tool took what it was told, and cannot be asked.
+    Told,
+    /// An admin says so, who has done it by hand.
+    Attested,
+}
+
+impl Proof {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ReadBack => "read back: the tool was asked again and says so",
+            Self::NoAccount => "the tool was asked and has no such account",
+            Self::Told => "told: the tool accepted it and cannot be asked again",
+            Self::Attested => "attested by hand",
+        }
+    }
+}
+
+/// The step that reads back what became of the account.
+const VERIFY: &str = "verify";
 
 /// One try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +266,25 @@ pub struct Task {
 const TRIES: usize = 32;
 
 impl Task {
+    /// Since when the person is out, in milliseconds since 1970; a part that ended otherwise has no such time.
+    pub fn out_ms(&self) -> Option<i64> {
+        self.finished_ms.filter(|_| matches!(self.state, TaskState::Done | TaskState::DoneByHand))
+    }
+
+    /// What there is to say that the person is out; nothing while they are not.
+    pub fn proof(&self) -> Option<Proof> {
+        let ended = |name: &str| self.steps.iter().find(|step| step.name == name).map(|step| &step.outcome);
+        match self.state {
+            TaskState::DoneByHand => Some(Proof::Attested),
+            TaskState::Done => Some(match ended(VERIFY) {
+                Some(Outcome::Done | Outcome::Already) => Proof::ReadBack,
+                _ if self.matched.is_none() => Proof::NoAccount,
+                _ => Proof::Told,
+            }),
+            TaskState::Waiting | TaskState::NeedsAttention | TaskState::Cancelled => None,
+        }
+    }
+
     /// As the API shows it.
     pub fn view(&self) -> Value {
         json!({
@@ -229,6 +295,7 @@ impl Task {
             "not_before": rfc3339(self.not_before_ms),
             "created_at": rfc3339(self.created_ms),
             "finished_at": self.finished_ms.map(rfc3339),
+            "proof": self.proof(),
             "matched": self.matched,
             "steps": self.steps,
             "tries": self.tries.iter().map(|one| json!({

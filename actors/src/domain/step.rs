@@ -134,6 +134,19 @@ impl Outcome {
     pub fn skipped(reason: impl Into<String>) -> Self {
         Self::Skipped { reason: reason.into() }
     }
+
+    /// For people.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Done => "Done",
+            Self::Already => "Already so",
+            Self::Planned => "Planned",
+            Self::Skipped { .. } => "Skipped",
+            Self::Pending { .. } => "Taken on",
+            Self::Failed(failure) if failure.is_retryable() => "Not yet",
+            Self::Failed(_) => "Failed",
+        }
+    }
 }
 
 /// One step of a pass, or one rung of a check.
@@ -149,4 +162,26 @@ pub struct Step {
     /// How it can be undone, when it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+}
+
+impl Step {
+    /// What people call it.
+    pub fn title(&self) -> String {
+        match self.name.as_str() {
+            "resolve" => "find the account".to_owned(),
+            "verify" => "read back".to_owned(),
+            name => name.replace('_', " "),
+        }
+    }
+
+    /// What there is to say besides how it ended, for people.
+    pub fn explain(&self) -> String {
+        let reason = match &self.outcome {
+            Outcome::Skipped { reason } => Some(reason.clone()),
+            Outcome::Pending { reference } => Some(format!("the tool's word for it: {reference}")),
+            Outcome::Failed(failure) => Some(failure.to_string()),
+            Outcome::Done | Outcome::Already | Outcome::Planned => None,
+        };
+        reason.into_iter().chain(self.detail.clone()).collect::<Vec<_>>().join("; ")
+    }
 }

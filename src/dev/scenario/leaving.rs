@@ -35,11 +35,7 @@ pub(super) async fn out_of_everywhere(stage: &Stage<'_>, story: &mut Story, emai
 /// Every part of an offboarding is verified, but for the webhook, which can only be told.
 pub(super) fn verified_everywhere(story: &mut Story, one: &Value) {
     let tasks = one["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_verified = |task: &&Value| {
-        let steps = task["steps"].as_array().into_iter().flatten();
-        let mut verify = steps.filter(|step| step["name"] == "verify");
-        verify.any(|step| matches!(step["outcome"]["status"].as_str(), Some("done" | "already")))
-    };
+    let is_verified = |task: &&Value| task["proof"] == "read_back";
     let names = |wanted: bool| {
         let these = tasks.iter().filter(move |task| is_verified(task) == wanted);
         these.filter_map(|task| task["connector"]["kind"].as_str()).collect::<Vec<_>>()

@@ -10,13 +10,10 @@ const WIDTH: i64 = 44;
 
 /// How a tool's part ended. Told and read back is more than told.
 fn ending(task: &Value) -> String {
-    let verified = steps(task).any(|step| {
-        step["name"] == "verify" && matches!(step["outcome"]["status"].as_str(), Some("done" | "already"))
-    });
-    match task["state"].as_str().unwrap_or_default() {
-        "done" if verified => "verified".to_owned(),
-        "done" => "done, not read back".to_owned(),
-        other => other.replace('_', " "),
+    match (task["state"].as_str().unwrap_or_default(), task["proof"].as_str()) {
+        (_, Some("read_back")) => "verified".to_owned(),
+        (_, Some("told")) => "done, not read back".to_owned(),
+        (state, _) => state.replace('_', " "),
     }
 }
 
@@ -103,14 +100,11 @@ mod tests {
     #[test]
     fn a_bar_a_try_and_a_line_for_the_wait() {
         let at = |ms: i64| ceven_actors::clock::rfc3339(ms);
-        let task = |name: &str, verify: &str, tries: Value| {
-            json!({ "connector": { "name": name }, "state": "done", "tries": tries,
-                "steps": [{ "name": "verify", "outcome": { "status": verify } }] })
-        };
+        let task = |name: &str, proof: &str, tries: Value| json!({ "connector": { "name": name }, "state": "done", "proof": proof, "tries": tries, "steps": [] });
         let one = |begun: i64, ended: i64, failure: Value| json!({ "begun_at": at(begun), "ended_at": at(ended), "failure": failure });
         let drawn = draw(&json!({ "begun_at": at(0), "steps": [
-            task("A", "done", json!([one(0, 99, json!({ "class": "transient", "detail": "502" })), one(900, 1000, json!(null))])),
-            task("Bee", "skipped", json!([one(0, 500, json!(null))])),
+            task("A", "read_back", json!([one(0, 99, json!({ "class": "transient", "detail": "502" })), one(900, 1000, json!(null))])),
+            task("Bee", "told", json!([one(0, 500, json!(null))])),
         ] }));
         let lines: Vec<&str> = drawn.lines().collect();
         assert!(

@@ -182,6 +182,14 @@ pub(super) fn steps() -> Schemas {
         ("not_before", time()),
         ("created_at", time()),
         ("finished_at", time_or_null()),
+        (
+            "proof",
+            about(
+                or_null(one_of(["read_back", "no_account", "told", "attested"])),
+                "What says that the person is out; null while they are not. told: the tool cannot be asked again. \
+                 attested: an admin has done it by hand.",
+            ),
+        ),
         ("matched", or_null(reference("Match"))),
         ("steps", list(reference("Step"))),
         ("tries", list(tried)),

@@ -2,7 +2,6 @@
 use ceven_actors::domain::{connector::Connector, offboarding::Offboarding};
 use maud::{Markup, html};
 
-use super::offboarding::way;
 use crate::{
     http::right::missing,
     ui::{
@@ -29,7 +28,7 @@ pub(in crate::ui) fn held(ask: &Ask<'_>) -> Markup {
             tbody { @for one in snapshot.held().take(HELD) { tr {
                 th scope="row" { a href={ "/app/offboardings/" (one.id) } { (one.user_name) } }
                 td { (one.asked_by) }
-                td { (way(one)) }
+                td { (one.cause.words()) }
                 td { (time(one.asked_ms)) }
                 td.actions { (release_form(ask, Some(one), "Let go on")) }
             } } }

@@ -235,9 +235,9 @@ fn ladder(checks: &[Step]) -> Markup {
         section { h2 { "Result of the check" } (scroll("Result of the check", html! { table {
             thead { tr { th scope="col" { "Check" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
             tbody { @for step in checks { tr {
-                th scope="row" { (step.name.replace('_', " ")) }
+                th scope="row" { (step.title()) }
                 td { (outcome(&step.outcome)) }
-                td.wide { (explain(step)) }
+                td.wide { (step.explain()) }
             } } }
         } })) }
     }
@@ -245,26 +245,13 @@ fn ladder(checks: &[Step]) -> Markup {
 
 /// An outcome as a word.
 pub(in crate::ui) fn outcome(outcome: &Outcome) -> Markup {
-    match outcome {
-        Outcome::Done => pill(Tone::Ok, "Done"),
-        Outcome::Already => pill(Tone::Ok, "Already so"),
-        Outcome::Planned => pill(Tone::Plain, "Planned"),
-        Outcome::Skipped { .. } => pill(Tone::Plain, "Skipped"),
-        Outcome::Pending { .. } => pill(Tone::Warn, "Taken on"),
-        Outcome::Failed(failure) if failure.is_retryable() => pill(Tone::Warn, "Not yet"),
-        Outcome::Failed(_) => pill(Tone::Bad, "Failed"),
-    }
-}
-
-/// What a step says besides its outcome.
-pub(in crate::ui) fn explain(step: &Step) -> String {
-    let reason = match &step.outcome {
-        Outcome::Skipped { reason } => Some(reason.clone()),
-        Outcome::Pending { reference } => Some(format!("the tool's word for it: {reference}")),
-        Outcome::Failed(failure) => Some(failure.to_string()),
-        _ => None,
+    let tone = match outcome {
+        Outcome::Done | Outcome::Already => Tone::Ok,
+        Outcome::Planned | Outcome::Skipped { .. } => Tone::Plain,
+        Outcome::Failed(failure) if !failure.is_retryable() => Tone::Bad,
+        Outcome::Pending { .. } | Outcome::Failed(_) => Tone::Warn,
     };
-    reason.into_iter().chain(step.detail.clone()).collect::<Vec<_>>().join("; ")
+    pill(tone, outcome.words())
 }
 
 pub(in crate::ui) async fn save(ask: &Ask<'_>, id: &str) -> Answer {

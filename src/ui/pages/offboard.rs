@@ -5,7 +5,7 @@ use ceven_actors::{connector::pass::Step, domain::user::User, organization::mess
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::connectors::{explain, outcome};
+use super::connectors::outcome;
 use crate::{
     http::{
         api::{MAX_NOTE_CHARACTERS, note},
@@ -77,9 +77,9 @@ fn place(name: &str, account: Option<&str>) -> Markup {
 
 fn row(step: &Step) -> Markup {
     html! { tr {
-        td.step { (step.name.replace('_', " ")) }
+        td.step { (step.title()) }
         td { (outcome(&step.outcome)) }
-        td.wide { (explain(step)) }
+        td.wide { (step.explain()) }
     } }
 }
 

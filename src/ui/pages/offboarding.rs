@@ -3,17 +3,15 @@ use ceven_actors::{
     clock::rfc3339,
     domain::{
         connector::Connector,
-        offboarding::{Offboarding, Status, Task, TaskState, Try},
+        offboarding::{Offboarding, Proof, Status, Task, TaskState, Try},
     },
     organization::message::Command,
 };
 use maud::{Markup, html};
 
-use super::{
-    attention,
-    connectors::{explain, outcome},
-};
+use super::{attention, connectors::outcome};
 use crate::{
+    html::took,
     http::{
         api::{MAX_ACCOUNT_CHARACTERS, MAX_NOTE_CHARACTERS, account, note},
         reply::Failure,
@@ -53,15 +51,11 @@ pub(in crate::ui) fn table(all: &[Offboarding]) -> Markup {
             th scope="row" { a href={ "/app/offboardings/" (one.id) } { (one.user_name) } }
             td { (status(one.status)) }
             td { (one.asked_by) }
-            td { (way(one)) }
+            td { (one.cause.words()) }
             td { (time(one.asked_ms)) }
-            td { @match (one.begun_ms, one.finished_ms) { (Some(begun), Some(finished)) => (took(finished - begun)), _ => "–" } }
+            td { @if let Some(ms) = one.took_ms() { (took(ms)) } @else { "–" } }
         } } }
     } } }
-}
-
-pub(in crate::ui) fn way(one: &Offboarding) -> String {
-    one.cause.name().replace('_', " ").replace("scim", "SCIM")
 }
 
 pub(in crate::ui) fn status(status: Status) -> Markup {
@@ -75,10 +69,18 @@ pub(in crate::ui) fn status(status: Status) -> Markup {
     }
 }
 
-fn task_state(state: TaskState) -> Markup {
-    match state {
+/// Told and read back is more than told.
+fn task_state(task: &Task) -> Markup {
+    match task.state {
         TaskState::Waiting => pill(Tone::Warn, "Waiting"),
-        TaskState::Done => pill(Tone::Ok, "Done"),
+        TaskState::Done => pill(
+            Tone::Ok,
+            match task.proof() {
+                Some(Proof::ReadBack) => "Done, read back",
+                Some(Proof::NoAccount) => "No account there",
+                _ => "Done, not read back",
+            },
+        ),
         TaskState::DoneByHand => pill(Tone::Ok, "Done by hand"),
         TaskState::NeedsAttention => pill(Tone::Bad, "Needs attention"),
         TaskState::Cancelled => pill(Tone::Plain, "Cancelled"),
@@ -93,15 +95,6 @@ fn said(one: &Offboarding, tasks: &[Task]) -> String {
     format!("{gone} of {} tools have let {} go; {words}", tasks.len(), one.user_name)
 }
 
-pub(in crate::ui) fn took(ms: i64) -> String {
-    match ms {
-        ..1_000 => format!("{} ms", ms.max(0)),
-        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        60_000..3_600_000 => format!("{} min", ms / 60_000),
-        _ => format!("{} h", ms / 3_600_000),
-    }
-}
-
 pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
     let (one, tasks) = ask.visit.seeing()?.offboarding(id).await?;
     let is_admin = ask.visit.administering().is_ok();
@@ -113,11 +106,11 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
                 dt { "Status" } dd { (status(one.status)) }
                 dt { "Person" } dd { a href={ "/app/team/" (one.user) } { (one.user_name) } }
                 dt { "Asked" } dd { (time(one.asked_ms)) " by " (one.asked_by) }
-                dt { "Way" } dd { (way(&one)) }
+                dt { "Way" } dd { (one.cause.words()) }
                 @if let Some(run_at) = one.run_at_ms { dt { "Planned for" } dd { (time(run_at)) } }
                 @if let Some(reason) = &one.reason { dt { "Reason" } dd { (reason) } }
                 @if let Some(ticket) = &one.ticket { dt { "Ticket" } dd { (ticket) } }
-                @if let (Some(begun), Some(finished)) = (one.begun_ms, one.finished_ms) { dt { "Took" } dd { (took(finished - begun)) } }
+                @if let Some(ms) = one.took_ms() { dt { "Took" } dd { (took(ms)) } }
             } }
             @if one.status == Status::Held {
                 div.notice.warn { span.glyph aria-hidden="true" { "▲" } p { strong { "The tools wait for an admin's word. " } "Access to Ceven has ended. SCIM deactivated so many people at that time that the guard against mass deactivation holds the rest." } }
@@ -210,7 +203,7 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
     let address = format!("/app/offboardings/{}", task.offboarding);
     let now_ms = ask.visit.app.clock.now_ms();
     html! { section {
-        div.heading { h2 { (task.name) } (task_state(task.state)) }
+        div.heading { h2 { (task.name) } (task_state(task)) }
         p.meta {
             @if let Some(found) = &task.matched { "Account " (found.label) ", found by " (found.matched_by.replace('_', " ")) ". " }
             (task.attempt) @if task.attempt == 1 { " try." } @else { " tries." }
@@ -221,9 +214,9 @@ fn part(ask: &Ask<'_>, task: &Task, is_admin: bool) -> Markup {
         @if !task.steps.is_empty() { (scroll(&task.name, html! { table {
             thead { tr { th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } th scope="col" { "Undo" } } }
             tbody { @for step in &task.steps { tr {
-                th scope="row" { (step.name.replace('_', " ")) }
+                th scope="row" { (step.title()) }
                 td { (outcome(&step.outcome)) }
-                td.wide { (explain(step)) }
+                td.wide { (step.explain()) }
                 td.wide { (step.undo.as_deref().unwrap_or("–")) }
             } } }
         } })) }

@@ -2,14 +2,17 @@
 use std::fmt::Display;
 
 use maud::{Markup, html};
+use serde_json::Value;
 
-use super::offboarding::{status, took, way};
+use super::offboarding::status;
 use crate::{
     evidence::report::{self, Leaver, Range, cursor},
+    html::took,
     http::{
         api::{report_after, report_range},
         reply::Failure,
     },
+    tokens::DAY_MS,
     ui::{
         Answer, Ask,
         layout::{Place, framed},
@@ -24,7 +27,7 @@ const SHOWN: u64 = 200;
 pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
     ask.visit.administering()?;
     let snapshot = &ask.visit.who.snapshot;
-    let range = report_range(&ask.query, ask.visit.app)?;
+    let range = whole_days(report_range(&ask.query, ask.visit.app)?);
     let after = report_after(&ask.query)?;
     let read = report::page(ask.visit.app, snapshot, range, after, SHOWN).await;
     let unread = |_| Failure::from(ceven_actors::organization::message::OrganizationError::Unavailable);
@@ -34,25 +37,33 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
         let (from, to) = (exact(range.from_ms), exact(range.to_ms));
         query.extend_pairs([("from", from.as_str()), ("to", to.as_str())].iter().chain(more)).finish()
     };
-    let api = |format: &str| format!("/api/v1/offboardings/report?{}", query(&[("format", format)]));
+    let api = |more: &[(&str, &str)]| format!("/api/v1/offboardings/report?{}", query(more));
+    let is_part = after.is_some() || next.is_some();
     let main = html! {
         p.crumb { a href="/app/offboardings" { "Offboardings" } }
         (form(range))
-        p.lead { "Asked for from " (time(range.from_ms)) " to " (time(range.to_ms - 1)) ". Times of tools count from when access to Ceven ended." }
+        p.lead { "Asked for from " (time(range.from_ms)) " to " (time(range.to_ms - 1)) " UTC. Times of tools count from when access to Ceven ended." }
         @if leavers.is_empty() { div.empty { p { strong { "Nobody left in this time." } } } }
         @else {
-            (numbers(&leavers, after.is_some() || next.is_some()))
+            (numbers(&leavers, is_part))
             (table(&leavers))
         }
         nav.pages aria-label="Pages" {
             @if let Some(next) = next { a.button href={ "/app/offboardings/report?" (query(&[("cursor", &cursor(next))])) } { "Next page" } }
         }
         div.buttons {
-            a.button href=(api("csv")) download { "Download as a table (CSV)" }
-            a.button href=(api("json")) download="leavers.json" { "Download signed (JSON)" }
+            a.button href=(api(&[("format", "csv")])) download { "Download as a table (CSV)" }
+            a.button href=(api(&[("format", "json"), ("limit", "1000")])) download="leavers.json" { "Download signed (JSON)" }
         }
+        @if is_part { p.meta { "The table holds everyone; the signed file at most 1,000 leavers: ask for shorter times when there are more." } }
     };
     ok(framed(ask, Place::Offboardings, "Leavers", html! {}, main))
+}
+
+/// The fields know days only: what they show is what is shown.
+fn whole_days(Range { from_ms, to_ms }: Range) -> Range {
+    let from_ms = from_ms.div_euclid(DAY_MS) * DAY_MS;
+    Range { from_ms, to_ms: (to_ms - 1).div_euclid(DAY_MS) * DAY_MS + DAY_MS }
 }
 
 fn exact(at_ms: i64) -> String {
@@ -76,12 +87,28 @@ fn numbers(leavers: &[Leaver], is_part: bool) -> Markup {
     };
     html! {
         section.tiles aria-label="Numbers" {
-            (tile(&leavers.len(), if is_part { "leavers on this page" } else { "leavers" }))
-            (tile(&summary["done"], "done everywhere"))
-            (tile(&summary["needed_attention"], "needed attention"))
-            (tile(&span("median_ms"), &format!("median time; the longest {}", span("longest_ms"))))
+            (tile(&leavers.len(), &format!("asked for{}", if is_part { " on this page" } else { "" })))
+            (tile(&summary["done"], "out everywhere"))
+            (tile(&(leavers.len() as u64 - summary["done"].as_u64().unwrap_or_default()), &rest(&summary)))
+            (tile(&span("median_ms"), &format!("median time until out everywhere; the longest {}", span("longest_ms"))))
         }
+        p.meta { (summary["needed_attention"]) " of them all needed attention at some time." }
     }
+}
+
+/// Why the others are not out everywhere: with those who are, these are all.
+fn rest(summary: &Value) -> String {
+    let parts = [
+        ("needs_attention", "need attention"),
+        ("running", "under way"),
+        ("held", "held"),
+        ("scheduled", "scheduled"),
+        ("cancelled", "cancelled"),
+    ];
+    let count = |name: &str| summary[name].as_u64().filter(|count| *count > 0);
+    let parts: Vec<_> =
+        parts.iter().filter_map(|(name, words)| Some(format!("{} {words}", count(name)?))).collect();
+    if parts.is_empty() { "not".to_owned() } else { format!("not: {}", parts.join(", ")) }
 }
 
 fn table(leavers: &[Leaver]) -> Markup {
@@ -91,10 +118,10 @@ fn table(leavers: &[Leaver]) -> Markup {
             th scope="col" { "Tools" }
         } }
         tbody { @for leaver in leavers { tr {
-            th scope="row" { a href={ "/app/offboardings/" (leaver.one.id) } { (leaver.one.user_name) } div.meta { (way(&leaver.one)) } }
+            th scope="row" { a href={ "/app/offboardings/" (leaver.one.id) } { (leaver.one.user_name) } div.meta { (leaver.one.cause.words()) } }
             td { (status(leaver.one.status)) }
             td { (time(leaver.one.asked_ms)) div.meta { (leaver.one.asked_by) } }
-            td { @if let Some(ms) = leaver.took_ms() { (took(ms)) } @else { "–" }
+            td { @if let Some(ms) = leaver.one.took_ms() { (took(ms)) } @else { "–" }
                 @if let Some((name, ms)) = leaver.slowest() { div.meta { "slowest " (name) ", " (took(ms)) } } }
             td.cause { (tools(leaver))
                 @let attention = leaver.attention();

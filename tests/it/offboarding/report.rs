@@ -142,4 +142,69 @@ async fn who_may_read_it(server: &Server, browser: &Browser, user: &str) {
     assert_eq!(nobody.send(other).await.expect(200)["leavers"], json!([]), "of one organization only");
 }
 
-on_each_database!(every_leaver_is_in_it_with_the_time_of_each_tool);
+/// Whoever a tool has not let go is not out of it, in no table, page or pack; and the numbers add up.
+async fn nobody_is_out_who_is_not(server: Server) {
+    let (browser, scim) = acme(&server).await;
+    Receiver::start().await.connect(&server, "Good");
+    let downstream = server.organization("globex");
+    downstream.user("stays@acme.example").await;
+    let (base_url, token) = (&downstream.base, &downstream.token);
+    let settings = json!({ "base_url": base_url, "token": token, "protected": "stays@acme.example" });
+    server.connector("scim", "Bad", &settings);
+    let mut people = Vec::new();
+    for name in ["stays", "later", "never"] {
+        people.push(scim.user(&format!("{name}@acme.example")).await);
+    }
+    let offboard = |user: String, body: Value| {
+        let browser = &browser;
+        async move {
+            let begun = browser.json("POST", &format!("/api/v1/users/{user}/offboard"), &body).await;
+            begun.expect(202)["offboarding_id"].as_str().unwrap().to_owned()
+        }
+    };
+    let stuck = offboard(people[0].clone(), json!({ "reason": "left" })).await;
+    let one = until(&browser, &people[0], |one| one["status"] == "needs_attention").await;
+    let proofs: Vec<_> = one["steps"].as_array().unwrap().iter().map(|task| &task["proof"]).collect();
+    assert!(proofs.contains(&&json!("told")) && proofs.contains(&&Value::Null), "{one}");
+    let planned = json!({ "run_at": "2099-01-01T00:00:00Z" });
+    offboard(people[1].clone(), planned.clone()).await;
+    let never = offboard(people[2].clone(), planned).await;
+    let cancelled = browser.form(&format!("/app/offboardings/{never}/cancel"), &[]).await;
+    assert_eq!(cancelled.status, 303, "{}", cancelled.text);
+
+    let report = browser.get(REPORT).await.expect(200);
+    let summary = report["summary"].as_object().unwrap();
+    let count = |name: &str| summary[name].as_u64().unwrap();
+    let parts = ["done", "needs_attention", "running", "held", "scheduled", "cancelled"];
+    assert_eq!(parts.map(count), [0, 1, 0, 0, 1, 1]);
+    assert_eq!(count("leavers"), parts.map(count).iter().sum::<u64>());
+    assert_eq!((&summary["median_ms"], &summary["longest_ms"]), (&Value::Null, &Value::Null));
+    let stays = &report["leavers"][0];
+    assert_eq!((&stays["took_ms"], &stays["slowest_tool"]["name"]), (&Value::Null, &json!("Good")));
+    let bad = stays["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "Bad").unwrap();
+    assert_eq!((&bad["after_ms"], &bad["proof"]), (&Value::Null, &Value::Null), "{stays}");
+    let table = browser.get(&format!("{REPORT}?format=csv")).await.text;
+    let row = table.lines().find(|line| line.contains(",Bad,")).unwrap();
+    assert!(row.contains(",needs_attention,stays@acme.example,,,false,"), "{row}");
+    let page = browser.get("/app/offboardings/report").await.text;
+    assert!(page.contains("Bad needs attention") && !page.contains("Bad 0 ms"), "{page}");
+    assert!(page.contains("not: 1 need attention, 1 scheduled, 1 cancelled"), "{page}");
+    let page = browser.get(&format!("/app/offboardings/{stuck}")).await.text;
+    assert!(page.contains("Done, not read back") && !page.contains("<dt>Took"), "{page}");
+
+    let file = server.folder.path().join("pack.zip");
+    server.json(&["audit", "evidence", "--org", "acme", &stuck, "--out", file.to_str().unwrap()]);
+    let pack = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+    for words in [
+        "Not done: out of 1 of 2 connected tools. A person is needed for the rest.",
+        "(Console)",
+        "<td>not out</td>",
+        "told: the tool accepted it and cannot be asked again",
+        " UTC</td>",
+    ] {
+        assert!(pack.contains(words), "{words}: {pack}");
+    }
+    assert!(!pack.contains("failed: {"), "a failure is said in words: {pack}");
+}
+
+on_each_database!(every_leaver_is_in_it_with_the_time_of_each_tool, nobody_is_out_who_is_not);

@@ -24,8 +24,7 @@ use crate::app::App;
 
 /// Tokens that this process has met.
 pub struct Access {
-    owners: DashMap<Digest, OrganizationId>,
-    verified: DashMap<Digest, Arc<OnceCell<bool>>>,
+    tokens: DashMap<Digest, Met>,
     hashing: Semaphore,
     /// argon2id computations that wait for their turn.
     pub waiting: Gauge,
@@ -33,6 +32,14 @@ pub struct Access {
     pub wait: Histogram,
     /// How long they took, in microseconds.
     pub computation: Histogram,
+}
+
+/// A token that is somebody's.
+#[derive(Clone)]
+struct Met {
+    organization: OrganizationId,
+    /// Set once argon2id has run.
+    verified: Arc<OnceCell<bool>>,
 }
 
 /// A request's right.
@@ -60,8 +67,7 @@ impl Access {
     /// Knows no token yet. `hashing` computations of argon2id run at the same time.
     pub fn new(hashing: usize) -> Self {
         Self {
-            owners: DashMap::new(),
-            verified: DashMap::new(),
+            tokens: DashMap::new(),
             hashing: Semaphore::new(hashing.max(1)),
             waiting: Gauge::default(),
             wait: Histogram::new(WORK_US),
@@ -102,7 +108,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, kind: TokenKind) -> Re
         )); // (1)
     }
     let digest = secret::digest(raw);
-    let organization = owner(app, digest).await?;
+    let Met { organization, verified } = meet(app, digest).await?;
     let snapshot = app.fresh(organization).await.map_err(|error| match error {
         OrganizationError::NotFound { .. } => UNKNOWN,
         _ => Refusal::Unavailable,
@@ -117,31 +123,39 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, kind: TokenKind) -> Re
     if token.kind != kind {
         return Err(Refusal::WrongKind);
     }
-    if !is_verified(app, digest, raw, &token).await? {
+    if !is_verified(app, &verified, raw, &token).await? {
         return Err(UNKNOWN);
     }
     Ok(Authenticated { organization, token, snapshot })
 }
 
 /// (2)
-async fn owner(app: &App, digest: Digest) -> Result<OrganizationId, Refusal> {
-    if let Some(known) = app.access.owners.get(&digest) {
-        return Ok(*known);
+async fn meet(app: &App, digest: Digest) -> Result<Met, Refusal> {
+    if let Some(known) = app.access.tokens.get(&digest) {
+        return Ok(known.clone());
     }
-    let found =
+    let organization =
         app.freshness.organization_of(digest).await.map_err(|_| Refusal::Unavailable)?.ok_or(UNKNOWN)?;
-    app.access.owners.insert(digest, found);
-    Ok(found)
+    // Others may have met it meanwhile: they share one run of argon2id.
+    let met =
+        app.access.tokens.entry(digest).or_insert_with(|| Met { organization, verified: Arc::default() });
+    Ok(met.clone())
 }
 
 /// (4)
-async fn is_verified(app: &App, digest: Digest, raw: &str, token: &Arc<Token>) -> Result<bool, Refusal> {
-    let known = app.access.verified.get(&digest).map(|entry| entry.value().clone());
-    let cell = known.unwrap_or_else(|| app.access.verified.entry(digest).or_default().value().clone());
+async fn is_verified(
+    app: &App,
+    verified: &OnceCell<bool>,
+    raw: &str,
+    token: &Arc<Token>,
+) -> Result<bool, Refusal> {
+    if let Some(known) = verified.get() {
+        return Ok(*known);
+    }
     let verify = || async {
         let (raw, token) = (raw.to_owned(), token.clone());
         let checked = app.access.hash(move || crate::secret::verify(&raw, &token.verifier)).await;
         checked.ok_or(Refusal::Unavailable)
     };
-    cell.get_or_try_init(verify).await.copied()
+    verified.get_or_try_init(verify).await.copied()
 }

@@ -1,17 +1,16 @@
 //! The route table, one line a URL. Everything after the match is in the room it names.
 use std::{
-    net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
 
-use ceven_actors::domain::audit::Mode;
+use ceven_actors::{domain::audit::Mode, protocol::scim::ScimError};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header::USER_AGENT};
 use tracing::Instrument as _;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::{Filter, reply::Response};
 
 pub mod admin;
 pub mod api;
@@ -29,11 +28,9 @@ pub mod sso;
 pub mod stream;
 pub mod unread;
 
-use crate::{app::App, net::address::Range, sign_in::Origin, traces, ui};
+use server::{Head, Routes};
 
-/// The other end of a connection, as the accept loop saw it.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+use crate::{app::App, net::address::Range, sign_in::Origin, traces, ui};
 
 /// Bytes of a request's body as they come in.
 pub type BodyStream =
@@ -83,31 +80,28 @@ impl Incoming {
 }
 
 /// Everything the public listener answers. Nothing is rejected: every answer is a reply.
-pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> BoxedFilter<(Response,)> {
-    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    warp::any()
-        .and(warp::method())
-        .and(warp::path::full())
-        .and(query)
-        .and(warp::header::headers_cloned())
-        .and(warp::ext::optional::<Peer>())
-        .and(warp::body::stream())
-        .then(
-            move |method, path: warp::path::FullPath, query, headers: HeaderMap, peer: Option<Peer>, body| {
-                let (app, trusted) = (app.clone(), trusted.clone());
-                let body = body_stream(body);
-                async move {
-                    let peer = peer.map_or(std::net::IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
-                    let (client_ip, proxy) = client_ip::client_ip(peer, &headers, &trusted);
-                    let path = path.as_str().trim_matches('/').to_owned();
-                    let request_id = app.clock.new_id().to_string();
-                    let incoming =
-                        Incoming { method, path, query, headers, client_ip, proxy, request_id, body };
-                    answer(&app, incoming).await
-                }
-            },
-        )
-        .boxed()
+pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
+    let filter = warp::ext::get::<Head>().and(warp::body::stream()).then(move |head: Head, body| {
+        let (app, trusted, body) = (app.clone(), trusted.clone(), body_stream(body));
+        Box::pin(async move {
+            let Some((head, peer)) = head.take() else {
+                return reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "The request was taken twice.");
+            };
+            let (client_ip, proxy) = client_ip::client_ip(peer.ip(), &head.headers, &trusted);
+            let incoming = Incoming {
+                method: head.method,
+                path: head.uri.path().trim_matches('/').to_owned(),
+                query: head.uri.query().unwrap_or_default().to_owned(),
+                headers: head.headers,
+                client_ip,
+                proxy,
+                request_id: app.clock.new_id().to_string(),
+                body,
+            };
+            answer(&app, incoming).await
+        })
+    });
+    Routes::of_heads(filter.boxed())
 }
 
 fn body_stream<B: bytes::Buf>(
@@ -144,11 +138,10 @@ async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
 
 /// Dispatches within the time a request has; a panic becomes a 500 and nothing of it leaves the process.
 async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
-    let is_scim = incoming.path.starts_with("api/v1/scim/v2");
-    let is_page = ui::is_page(&incoming.path.split('/').collect::<Vec<_>>());
+    let path = incoming.path.clone();
     let limit = Duration::from_millis(app.settings.server.request_timeout_ms);
     let dispatched =
-        AssertUnwindSafe(timeout_unless_ready(limit, dispatch(app, incoming))).catch_unwind().await;
+        AssertUnwindSafe(timeout_unless_ready(limit, dispatch(app, &path, incoming))).catch_unwind().await;
     let (status, detail) = match dispatched {
         Ok(Ok(response)) => return response,
         Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "The request took too long."),
@@ -156,12 +149,11 @@ async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, "The request failed; the cause is in the server's log.")
         }
     };
-    match is_scim {
-        true => {
-            reply::scim_failure(ceven_actors::protocol::scim::ScimError::new(status.as_u16(), detail).into())
-                .0
-        }
-        false if is_page => ui::failed(app.store.mode(), status, detail),
+    if path.starts_with("api/v1/scim/v2") {
+        return reply::scim_failure(ScimError::new(status.as_u16(), detail).into()).0;
+    }
+    match ui::is_page(&path.split('/').collect::<Vec<_>>()) {
+        true => ui::failed(app.store.mode(), status, detail),
         false => reply::problem(status, detail),
     }
 }
@@ -179,8 +171,7 @@ async fn timeout_unless_ready<F: Future>(
 }
 
 /// A future is as large as the largest of what it may become, and is moved: each room's is put aside.
-async fn dispatch(app: &Arc<App>, incoming: Incoming) -> Response {
-    let path = incoming.path.clone();
+async fn dispatch(app: &Arc<App>, path: &str, incoming: Incoming) -> Response {
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["api", "v1", "scim", "v2", ..] => scim::answer(app, &path["api/v1/scim/v2".len()..], incoming).await,

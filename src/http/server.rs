@@ -1,6 +1,12 @@
 //! Our own accept loop: warp's has no time-outs, no cap on connections and no bounded drain.
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use http::{Request, request::Parts};
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -10,10 +16,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use warp::{filters::BoxedFilter, reply::Response};
 
-use super::{
-    Peer,
-    unread::{Discard, Unread},
-};
+use super::unread::{Discard, Unread};
 
 /// How connections are held.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +41,45 @@ impl ServerLimits {
     };
 }
 
+/// What a server answers by.
+pub struct Routes {
+    filter: BoxedFilter<(Response,)>,
+    wants_heads: bool,
+}
+
+impl From<BoxedFilter<(Response,)>> for Routes {
+    fn from(filter: BoxedFilter<(Response,)>) -> Self {
+        Self { filter, wants_heads: false }
+    }
+}
+
+impl Routes {
+    /// A filter that gets a request's head as an extension, a [`Head`], and not otherwise: warp's own filters copy
+    /// every header.
+    pub fn of_heads(filter: BoxedFilter<(Response,)>) -> Self {
+        Self { filter, wants_heads: true }
+    }
+}
+
+/// Everything of a request but its body, for one taker.
+#[derive(Clone)]
+pub struct Head(Arc<Mutex<Option<Parts>>>, SocketAddr);
+
+impl Head {
+    fn split_off(request: Request<Unread>, peer: SocketAddr) -> Request<Unread> {
+        let (parts, body) = request.into_parts();
+        let mut rest = Request::new(body);
+        rest.extensions_mut().insert(Self(Arc::new(Mutex::new(Some(parts))), peer));
+        rest
+    }
+
+    /// The head, and the other end of the connection as the accept loop saw it; nothing the second time.
+    pub fn take(self) -> Option<(Parts, SocketAddr)> {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some((parts, self.1))
+    }
+}
+
 /// Bytes of a request's headers.
 const HEADER_BYTES: usize = 64 * 1024;
 /// After a failed accept (usually: no file descriptors left).
@@ -46,10 +88,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `stop`, then lets requests in progress finish. Returns whether all of them did.
 pub async fn serve(
     listener: TcpListener,
-    routes: BoxedFilter<(Response,)>,
+    routes: impl Into<Routes>,
     limits: ServerLimits,
     stop: CancellationToken,
 ) -> bool {
+    let Routes { filter, wants_heads } = routes.into();
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections.max(1)));
     loop {
@@ -72,10 +115,10 @@ pub async fn serve(
             }
         };
         let _ = stream.set_nodelay(true);
-        let service = warp::service(routes.clone());
-        let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let mut request = Unread::guard(request, limits.discard);
-            request.extensions_mut().insert(Peer(peer));
+        let service = warp::service(filter.clone());
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let request = Unread::guard(request, limits.discard);
+            let request = if wants_heads { Head::split_off(request, peer) } else { request };
             hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
         });
         let connection = hyper::server::conn::http1::Builder::new()

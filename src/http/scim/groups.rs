@@ -22,7 +22,7 @@ pub(super) fn get(request: &Request<'_>, id: &str) -> Answer {
     let group = snapshot.group(group_id(id)?).ok_or_else(|| ScimError::not_found("Group", id))?;
     let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
     let projection = request.parameters().projection(&GROUP_TYPE, &request.app.settings.list_limits());
-    Ok(resource(false, &renderer.group_location(group), renderer.group(group, &projection)))
+    Ok(resource(false, renderer.group_location(group), renderer.group(group, &projection)))
 }
 
 pub(super) async fn create(mut request: Request<'_>) -> Answer {
@@ -72,5 +72,5 @@ fn answer(request: &Request<'_>, answered: Answered) -> Answer {
     let group = snapshot.group(id).ok_or_else(|| ScimError::not_found("Group", &id.to_string()))?;
     let renderer = Renderer { snapshot: &snapshot, base_url: &request.app.scim_url };
     let projection = request.parameters().projection(&GROUP_TYPE, &request.app.settings.list_limits());
-    Ok(resource(created, &renderer.group_location(group), renderer.group(group, &projection)))
+    Ok(resource(created, renderer.group_location(group), renderer.group(group, &projection)))
 }

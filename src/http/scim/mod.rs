@@ -182,9 +182,9 @@ impl Request<'_> {
 }
 
 /// 201 or 200 with a resource and its address.
-fn resource(created: bool, location: &str, body: String) -> Response {
+fn resource(created: bool, location: String, body: String) -> Response {
     let mut response = reply::scim(if created { StatusCode::CREATED } else { StatusCode::OK }, body);
-    if let Ok(value) = location.parse() {
+    if let Ok(value) = location.try_into() {
         response.headers_mut().insert(http::header::LOCATION, value);
     }
     response

@@ -52,5 +52,5 @@ pub(super) fn get(request: &Request<'_>, id: &str) -> Answer {
         Role::ALL.into_iter().find(|role| role.id() == id).ok_or_else(|| ScimError::not_found("Role", id))?;
     let projection = request.parameters().projection(&ROLE_TYPE, &request.app.settings.list_limits());
     let body = Value::Object(projection.apply(object(request, role))).to_string();
-    Ok(resource(false, &location(request, role), body))
+    Ok(resource(false, location(request, role), body))
 }

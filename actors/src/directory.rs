@@ -25,6 +25,7 @@ use crate::{
         state::Snapshot,
     },
     ports::Store,
+    request::carried,
 };
 
 /// How many organizations are kept, and how.
@@ -115,7 +116,7 @@ impl Directory {
         }
         // In a task of its own: a caller who leaves must not leave half an actor behind.
         let (shared, root) = (self.shared.clone(), self.root.clone());
-        tokio::spawn(async move { shared.load(id, &root).await }.in_current_span())
+        tokio::spawn(carried(async move { shared.load(id, &root).await }.in_current_span()))
             .await
             .unwrap_or(Err(OrganizationError::Unavailable))
     }

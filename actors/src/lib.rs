@@ -11,4 +11,5 @@ pub mod meter;
 pub mod organization;
 pub mod ports;
 pub mod protocol;
+pub mod request;
 pub mod revocation;

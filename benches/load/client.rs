@@ -1,4 +1,5 @@
-//! A generator that costs little: keep-alive connections, prepared requests, no HTTP library.
+//! A generator that costs little: keep-alive connections, prepared requests, no HTTP library, one thread for all: threads
+//! that wake each other take from the server what is to be measured.
 use std::{
     net::Ipv4Addr,
     sync::{
@@ -90,9 +91,21 @@ impl Connection {
     }
 }
 
+/// Runs on a thread of its own.
+async fn on_one_thread<F>(work: F) -> F::Output
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::spawn_blocking(move || runtime.block_on(work)).await.expect("a generator")
+}
+
 /// Sends the requests in turn, over so many connections, for so long.
 pub async fn run(port: u16, requests: &[Request], connections: usize, length: Duration) -> Slice {
-    let requests: Arc<[Request]> = requests.into();
+    on_one_thread(send_in_turn(port, requests.into(), connections, length)).await
+}
+
+async fn send_in_turn(port: u16, requests: Arc<[Request]>, connections: usize, length: Duration) -> Slice {
     let begun = Instant::now();
     let tasks = (0..connections).map(|number| {
         let requests = requests.clone();
@@ -129,7 +142,16 @@ pub async fn paced(
     rate: f64,
     length: Duration,
 ) -> Slice {
-    let requests: Arc<[Request]> = requests.into();
+    on_one_thread(send_when_due(port, requests.into(), connections, rate, length)).await
+}
+
+async fn send_when_due(
+    port: u16,
+    requests: Arc<[Request]>,
+    connections: usize,
+    rate: f64,
+    length: Duration,
+) -> Slice {
     let (begun, gap) = (Instant::now(), Duration::from_secs_f64(connections as f64 / rate));
     let tasks = (0..connections).map(|number| {
         let requests = requests.clone();
@@ -162,7 +184,10 @@ pub async fn paced(
 
 /// Sends every request once, over so many connections; ids of the resources that were answered, in order.
 pub async fn once_each(port: u16, requests: Vec<Request>, connections: usize) -> (Vec<String>, Slice) {
-    let requests: Arc<[Request]> = requests.into();
+    on_one_thread(send_once(port, requests.into(), connections)).await
+}
+
+async fn send_once(port: u16, requests: Arc<[Request]>, connections: usize) -> (Vec<String>, Slice) {
     let next = Arc::new(AtomicUsize::new(0));
     let tasks = (0..connections).map(|_| {
         let (requests, next) = (requests.clone(), next.clone());

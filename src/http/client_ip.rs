@@ -1,12 +1,12 @@
 //! Whose request it is, behind proxies that are trusted by address.
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::Proxy;
 use crate::net::address::Range;
 
-const FORWARDED: &str = "x-forwarded-for";
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The right-most address that no trusted proxy has: what is left of it may be forged. And who stands in between.
 pub fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[Range]) -> (IpAddr, Proxy) {

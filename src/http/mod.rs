@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ceven_actors::{domain::audit::Mode, protocol::scim::ScimError};
+use ceven_actors::{domain::audit::Mode, protocol::scim::ScimError, request::Request};
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
 use tracing::Instrument as _;
+use uuid::Uuid;
 use warp::{Filter, reply::Response};
 
 pub mod admin;
@@ -46,6 +47,9 @@ pub enum Proxy {
     /// Somebody who speaks for a client and is not trusted.
     Ignored,
 }
+
+/// Where SCIM is.
+const SCIM: &str = "api/v1/scim/v2";
 
 /// A request taken apart.
 pub struct Incoming {
@@ -87,6 +91,7 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
             let Some((head, peer)) = head.take() else {
                 return reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "The request was taken twice.");
             };
+            let id = app.clock.new_id();
             let (client_ip, proxy) = client_ip::client_ip(peer.ip(), &head.headers, &trusted);
             let incoming = Incoming {
                 method: head.method,
@@ -95,10 +100,10 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
                 headers: head.headers,
                 client_ip,
                 proxy,
-                request_id: app.clock.new_id().to_string(),
+                request_id: id.to_string(),
                 body,
             };
-            answer(&app, incoming).await
+            answer(&app, id, incoming).await
         })
     });
     Routes::of_heads(filter.boxed())
@@ -112,27 +117,33 @@ fn body_stream<B: bytes::Buf>(
     }))
 }
 
-/// Everything of one request happens in a span that carries its id, and is counted.
-async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MODE: HeaderName = HeaderName::from_static("x-ceven-mode");
+
+/// Every line of the log that a request leads to carries its id, and every request is counted and may be followed.
+async fn answer(app: &Arc<App>, id: Uuid, incoming: Incoming) -> Response {
     let begun = Instant::now();
     let route = app.metrics.requests.route(&incoming.method, &incoming.path);
-    let pattern = app.metrics.requests.pattern(route);
-    let span = tracing::error_span!("request", request_id = incoming.request_id, route = pattern);
+    let pattern = app.metrics.requests.pattern(route).clone();
+    let span = tracing::error_span!("request", request_id = incoming.request_id, route = &*pattern);
     if app.settings.traces.accept {
         traces::adopt(&span, &incoming.headers);
     }
     let request_id = HeaderValue::from_str(&incoming.request_id);
-    let mut response = within_limits(app, incoming).instrument(span.clone()).await;
+    let answering = async {
+        let response = within_limits(app, incoming).instrument(span).await;
+        tracing::debug!(status = response.status().as_u16(), took = ?begun.elapsed(), "answered");
+        response
+    };
+    let mut response = Request { id, route: pattern }.serve(answering).await;
     if let Ok(request_id) = request_id {
-        response.headers_mut().insert("x-request-id", request_id);
+        response.headers_mut().insert(REQUEST_ID, request_id);
     }
     // A client that was pointed at the wrong server finds it in every answer.
     if app.store.mode() == Mode::Dev {
-        response.headers_mut().insert("x-ceven-mode", HeaderValue::from_static("dev"));
+        response.headers_mut().insert(MODE, HeaderValue::from_static("dev"));
     }
-    let took = begun.elapsed();
-    app.metrics.requests.note(route, response.status(), took);
-    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), ?took, "answered"));
+    app.metrics.requests.note(route, response.status(), begun.elapsed());
     response
 }
 
@@ -149,7 +160,7 @@ async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, "The request failed; the cause is in the server's log.")
         }
     };
-    if path.starts_with("api/v1/scim/v2") {
+    if path.starts_with(SCIM) {
         return reply::scim_failure(ScimError::new(status.as_u16(), detail).into()).0;
     }
     match ui::is_page(&path.split('/').collect::<Vec<_>>()) {
@@ -172,9 +183,11 @@ async fn timeout_unless_ready<F: Future>(
 
 /// A future is as large as the largest of what it may become, and is moved: each room's is put aside.
 async fn dispatch(app: &Arc<App>, path: &str, incoming: Incoming) -> Response {
+    if let Some(rest) = path.strip_prefix(SCIM).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return scim::answer(app, rest, incoming).await;
+    }
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
-        ["api", "v1", "scim", "v2", ..] => scim::answer(app, &path["api/v1/scim/v2".len()..], incoming).await,
         ["api", "v1", "sso", "okta", rest @ ..] if !rest.is_empty() => {
             Box::pin(sso::answer(app, rest, incoming)).await
         }

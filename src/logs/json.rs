@@ -1,4 +1,6 @@
-//! One JSON object a line: time, level, target, message, the event's fields, and the fields of every span it happened in.
+//! One JSON object a line: time, level, target, message, the event's fields, its request, and the fields of every span it
+//! happened in.
+use ceven_actors::request::Request;
 use serde_json::{Map, Value};
 use tracing::{Event, Subscriber, field::Field};
 use tracing_subscriber::{
@@ -69,6 +71,10 @@ where
         line.insert("level".into(), event.metadata().level().as_str().into());
         line.insert("target".into(), event.metadata().target().into());
         event.record(&mut Fields(&mut line));
+        if let Some(Request { id, route }) = Request::current() {
+            line.entry("request_id").or_insert_with(|| id.to_string().into());
+            line.entry("route").or_insert_with(|| (&*route).into());
+        }
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
             let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else { continue };

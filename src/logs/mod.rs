@@ -24,6 +24,7 @@ use tracing_subscriber::{
 
 mod json;
 mod mask;
+mod pretty;
 
 use crate::{
     config::{Log, LogFormat, Traces},
@@ -71,9 +72,14 @@ fn read(filter: &str) -> Result<Targets, FilterError> {
     filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| FilterError(error.to_string()))
 }
 
-/// (3)
-fn is_discreet(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::DEBUG || metadata.target().starts_with("ceven")
+/// (3), and of spans only those that name what nothing else does: a tool's part of an offboarding.
+fn is_written(metadata: &Metadata<'_>) -> bool {
+    let is_ours = metadata.target().starts_with("ceven");
+    if metadata.is_span() {
+        is_ours && metadata.name() == "tool"
+    } else {
+        is_ours || *metadata.level() <= Level::DEBUG
+    }
 }
 
 impl Logs {
@@ -86,16 +92,13 @@ impl Logs {
         let (filter, handle) = reload::Layer::new(read(&settings.filter)?);
         let out = mask::Masked(std::io::stderr);
         let lines = match settings.format {
-            LogFormat::Pretty => {
-                let is_seen = std::io::stderr().is_terminal();
-                tracing_subscriber::fmt::layer().with_ansi(is_seen).with_writer(out).boxed()
-            }
+            LogFormat::Pretty => pretty::layer(out, std::io::stderr().is_terminal()).boxed(),
             LogFormat::Json => json::layer(out).boxed(),
         };
         let _ = tracing_subscriber::registry()
             .with(filter)
-            .with(lines.with_filter(filter_fn(is_discreet)))
             .with(traces.layer())
+            .with(lines.with_filter(filter_fn(is_written)))
             .try_init();
         // The text of a panic may hold what must not be logged: only its place is.
         std::panic::set_hook(Box::new(|panic| {

@@ -2,7 +2,10 @@
 //! outside decides how many there are; a test holds them against the route tables.
 use std::{
     str::Split,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -92,7 +95,7 @@ impl Route {
 /// Counts of requests.
 pub struct Requests {
     /// As they are shown; the last one is for everything else.
-    patterns: Vec<String>,
+    patterns: Vec<Arc<str>>,
     /// Where an address finds its pattern.
     tree: Node,
     /// By pattern, method and status.
@@ -154,6 +157,7 @@ impl Default for Requests {
             tree.add(pattern, place);
         }
         patterns.push(ELSEWHERE.to_owned());
+        let patterns: Vec<Arc<str>> = patterns.into_iter().map(Arc::from).collect();
         let routes = patterns.len() * METHODS.len();
         Self {
             patterns,
@@ -175,7 +179,7 @@ impl Requests {
     }
 
     /// The pattern of a route, for people.
-    pub fn pattern(&self, route: Route) -> &str {
+    pub fn pattern(&self, route: Route) -> &Arc<str> {
         &self.patterns[route.pattern]
     }
 
@@ -195,7 +199,7 @@ impl Requests {
             let statuses = STATUSES.into_iter().zip(counts);
             let statuses = statuses.map(|(status, count)| (status, count.load(Ordering::Relaxed)));
             let statuses: Vec<_> = statuses.filter(|(_, count)| *count > 0).collect();
-            (self.pattern(route), METHODS[route.method], statuses, self.times[route.place()].read())
+            (&**self.pattern(route), METHODS[route.method], statuses, self.times[route.place()].read())
         });
         counted.filter(|(_, _, statuses, _)| !statuses.is_empty()).collect()
     }
@@ -208,7 +212,7 @@ mod tests {
     #[test]
     fn addresses_find_their_pattern_and_strangers_share_one() {
         let requests = Requests::default();
-        let pattern = |path: &str| requests.pattern(requests.route(&Method::GET, path)).to_owned();
+        let pattern = |path: &str| requests.pattern(requests.route(&Method::GET, path)).to_string();
         assert_eq!(pattern("api/v1/scim/v2/Users/0192"), "/api/v1/scim/v2/Users/{id}");
         assert_eq!(pattern("api/v1/scim/v2/Users/.search"), "/api/v1/scim/v2/Users/.search");
         assert_eq!((pattern(""), pattern("app/team/x/role")), ("/".into(), "/app/team/{id}/role".into()));

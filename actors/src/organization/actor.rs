@@ -28,7 +28,7 @@ use tracing::Instrument as _;
 use super::{
     Organization,
     decide::decide,
-    message::{Answer, Answered, Command, Message, OrganizationError, Reply},
+    message::{Answer, Answered, Asked, Command, Message, OrganizationError, Reply},
     state::Snapshot,
 };
 use crate::{
@@ -40,6 +40,7 @@ use crate::{
     },
     meter::Meter,
     ports::{Loaded, Store, StoreError, Unit},
+    request::{carried, serving},
 };
 
 /// A command that meets this many conflicts is answered "unavailable": others are writing faster.
@@ -159,12 +160,15 @@ impl Actor for OrganizationActor {
         memory: &mut Memory,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            Message::Execute { command, caller, stamp, permit, sent, reply } => {
+            Message::Execute(asked) => {
+                let Asked { command, caller, stamp, permit, sent, request, reply } = *asked;
                 let waited = sent.elapsed();
                 memory.meter.mailbox_wait.observe_time(waited);
                 let _deciding = tracing::info_span!("decide", ?waited).entered();
                 let ask = Ask { command, caller, stamp, reply, conflicts: 0, _permit: permit };
-                if memory.catching_up { memory.pending.push_back(ask) } else { memory.stage(&me, ask) }
+                serving(request, || {
+                    if memory.catching_up { memory.pending.push_back(ask) } else { memory.stage(&me, ask) }
+                });
             }
             Message::Read { seq, reply } => {
                 memory.reads.push((seq, reply));
@@ -367,7 +371,7 @@ impl Memory {
             let loaded = read.await.unwrap_or(Err(StoreError::Unknown));
             let _ = me.cast(Message::CaughtUp { run, loaded });
         };
-        tokio::spawn(read.in_current_span());
+        tokio::spawn(carried(read.in_current_span()));
     }
 
     fn caught_up(&mut self, me: &ActorRef<Message>, loaded: Result<Loaded, StoreError>) {

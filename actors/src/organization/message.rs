@@ -24,6 +24,7 @@ use crate::{
         scim::{Object, ScimError, patch::Operation},
         security_event::SecurityEvent,
     },
+    request::Request,
 };
 
 mod parts;
@@ -352,24 +353,30 @@ pub enum OrganizationError {
 /// Where an answer goes.
 pub type Reply<T> = RpcReplyPort<Result<T, OrganizationError>>;
 
+/// A command in the mailbox.
+#[derive(Debug)]
+pub struct Asked {
+    /// What.
+    pub command: Command,
+    /// Who.
+    pub caller: Caller,
+    /// When, with the ids it may use.
+    pub stamp: Stamp,
+    /// Its place in the organization's queue, given back when it is answered.
+    pub permit: OwnedSemaphorePermit,
+    /// When it was put into the mailbox.
+    pub sent: Instant,
+    /// For which request, for the log.
+    pub request: Option<Request>,
+    /// To whom.
+    pub reply: Reply<Answered>,
+}
+
 /// What arrives in the mailbox.
 #[derive(Debug)]
 pub enum Message {
     /// A command.
-    Execute {
-        /// What.
-        command: Command,
-        /// Who.
-        caller: Caller,
-        /// When, with the ids it may use.
-        stamp: Stamp,
-        /// Its place in the organization's queue, given back when it is answered.
-        permit: OwnedSemaphorePermit,
-        /// When it was put into the mailbox.
-        sent: Instant,
-        /// To whom.
-        reply: Reply<Answered>,
-    },
+    Execute(Box<Asked>),
     /// State no older than unit `seq`.
     Read {
         /// At least this unit.

@@ -28,13 +28,16 @@ mod tokens;
 mod trace;
 mod users;
 
-use message::{Answered, Command, Message, OrganizationError, Reply};
+use message::{Answered, Asked, Command, Message, OrganizationError, Reply};
 use state::Snapshot;
 use trace::Origins;
 
-use crate::domain::{
-    caller::{Caller, Stamp},
-    id::OrganizationId,
+use crate::{
+    domain::{
+        caller::{Caller, Stamp},
+        id::OrganizationId,
+    },
+    request::Request,
 };
 
 /// A way to reach one organization's actor. Look it up in the directory at every request: a restart makes
@@ -116,8 +119,9 @@ impl Organization {
         caller: Caller,
         stamp: Stamp,
     ) -> Result<Answered, OrganizationError> {
-        let sent = Instant::now();
-        self.call(|reply| Message::Execute { command, caller, stamp, permit, sent, reply }).await
+        let (sent, request) = (Instant::now(), Request::current());
+        let asked = |reply| Asked { command, caller, stamp, permit, sent, request, reply };
+        self.call(|reply| Message::Execute(Box::new(asked(reply)))).await
     }
 
     async fn call<T: Send + Sync + 'static>(

@@ -27,8 +27,13 @@ impl Renderer<'_> {
         format!("{}/Groups/{}", self.base_url, group.id)
     }
 
-    /// A user's JSON text. The usual case joins texts without parsing any.
+    /// A user's JSON text.
     pub fn user(&self, user: &User, projection: &Projection) -> String {
+        self.user_at(&self.user_location(user), user, projection)
+    }
+
+    /// The same where the address is known. The usual case joins texts without parsing any.
+    pub fn user_at(&self, location: &str, user: &User, projection: &Projection) -> String {
         if !projection.is_default() {
             return Value::Object(projection.apply(self.user_object(user, projection.includes("groups"))))
                 .to_string();
@@ -40,7 +45,7 @@ impl Renderer<'_> {
             text.push_str(r#","groups":"#);
             text.push_str(&Value::from(groups).to_string());
         }
-        close(text, "User", user.created_ms, user.modified_ms, &self.user_location(user))
+        close(text, "User", user.created_ms, user.modified_ms, location)
     }
 
     /// A user as an object, for filters, sorting and projection.

@@ -1,0 +1,274 @@
+//! What is written of the log at once, and what of it shares a row. Rules (1), (2) and (4) are those of [`super`].
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::IpAddr,
+};
+
+use ceven_actors::domain::id::{OrganizationId, TokenId};
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::Answered;
+use crate::store::{
+    SqlStore,
+    scim_log::{ScimRequest, TokenUse},
+};
+
+const MINUTE_MS: i64 = 60_000;
+const USER_AGENT_CHARS: usize = 200;
+/// Names in the paths of SCIM.
+const KNOWN: [&str; 8] =
+    ["Users", "Groups", "Roles", ".search", "ServiceProviderConfig", "ResourceTypes", "Schemas", ""];
+/// Where a path has no further name.
+const NOTHING: u8 = u8::MAX;
+
+/// What became of a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// It is the first to wait.
+    First,
+    Another,
+    Dropped,
+}
+
+/// What is written at once.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    rows: HashMap<Key, ScimRequest>,
+    uses: HashMap<TokenId, LastUse>,
+}
+
+/// The last use of a token (4).
+#[derive(Debug)]
+struct LastUse {
+    organization: OrganizationId,
+    at_ms: i64,
+    ip: IpAddr,
+    user_agent: Option<HeaderValue>,
+}
+
+/// What shares a row (2).
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Alone(Uuid),
+    Many(Alike),
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Alike {
+    minute_ms: i64,
+    right: Option<(OrganizationId, Option<TokenId>)>,
+    ip: IpAddr,
+    method: http::Method,
+    path: Place,
+    status: u16,
+    detail: Option<String>,
+}
+
+/// Where a request went, as far as those who are counted are told apart by it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Place {
+    /// Places of names in [`KNOWN`]; a name that is not there is an id. Whoever has no right writes no path of their
+    /// own.
+    Route([u8; 3]),
+    Own(String),
+}
+
+impl Place {
+    fn route(path: &str) -> Self {
+        let mut names = [NOTHING; 3];
+        for (name, segment) in names.iter_mut().zip(path.split('/')) {
+            let known = KNOWN.iter().position(|known| *known == segment);
+            *name = known.unwrap_or(KNOWN.len()) as u8;
+        }
+        Self::Route(names)
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Route(names) => {
+                let names = names.iter().filter(|name| **name != NOTHING);
+                let names = names.map(|name| KNOWN.get(usize::from(*name)).copied().unwrap_or("{id}"));
+                names.collect::<Vec<_>>().join("/")
+            }
+            Self::Own(path) => path.clone(),
+        }
+    }
+}
+
+impl Key {
+    /// (2)
+    pub(super) fn new(answered: &mut Answered<'_>) -> Self {
+        let Answered { right, ip, status, path, .. } = *answered;
+        let is_read =
+            matches!(*answered.method, http::Method::GET | http::Method::HEAD) || path.ends_with(".search");
+        // A bad token may come from anyone who knows where Okta sends its own.
+        let is_bad_token = status == 401 && matches!(right, Some((_, None)));
+        let is_counted = right.is_none() || is_bad_token || (is_read && status < 400);
+        if !is_counted {
+            return Self::Alone(answered.request_id.parse().unwrap_or_default());
+        }
+        Self::Many(Alike {
+            minute_ms: answered.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS,
+            right,
+            ip,
+            method: answered.method.clone(),
+            path: if is_bad_token { Place::Own(path.to_owned()) } else { Place::route(path) },
+            status,
+            detail: answered.detail.take(),
+        })
+    }
+
+    /// The first of its kind.
+    fn row(&self, answered: Answered<'_>) -> ScimRequest {
+        let (id, path, detail) = match self {
+            Self::Alone(id) => (*id, answered.path.to_owned(), answered.detail),
+            Self::Many(alike) => (alike.id(), alike.path.text(), alike.detail.clone()),
+        };
+        ScimRequest {
+            id,
+            org_id: answered.right.map(|(organization, _)| organization.0),
+            token_id: answered.right.and_then(|(_, token)| token).map(|token| token.0),
+            at_ms: answered.at_ms,
+            ip: answered.ip.to_string(),
+            method: answered.method.to_string(),
+            path,
+            status: i16::try_from(answered.status).unwrap_or_default(),
+            detail,
+            request_id: matches!(self, Self::Alone(_)).then(|| answered.request_id.to_owned()),
+            duration_us: 0,
+            requests: 0,
+        }
+    }
+}
+
+impl Alike {
+    /// The minute in the place where UUIDv7 has its time, then a digest of what is alike: another batch, and another
+    /// node, adds to the same row.
+    fn id(&self) -> Uuid {
+        let digest = Sha256::digest(format!("{self:?}"));
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        uuid::Builder::from_unix_timestamp_millis(u64::try_from(self.minute_ms).unwrap_or_default(), &random)
+            .into_uuid()
+    }
+}
+
+impl Batch {
+    /// Nothing new is taken beyond `limit` rows (1).
+    pub(super) fn add(&mut self, key: Key, answered: Answered<'_>, limit: usize) -> Noted {
+        let (length, right, at_ms, ip) = (self.rows.len(), answered.right, answered.at_ms, answered.ip);
+        let (duration, user_agent) = (answered.duration, answered.user_agent);
+        let row = match self.rows.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if length >= limit => return Noted::Dropped,
+            Entry::Vacant(place) => {
+                let row = place.key().row(answered);
+                place.insert(row)
+            }
+        };
+        row.requests += 1;
+        row.duration_us =
+            row.duration_us.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
+        row.at_ms = at_ms;
+        if let Some((organization, Some(token))) = right {
+            let last =
+                self.uses.entry(token).or_insert(LastUse { organization, at_ms, ip, user_agent: None });
+            (last.at_ms, last.ip) = (at_ms, ip); // (4)
+            if last.user_agent.as_ref() != user_agent {
+                last.user_agent = user_agent.cloned();
+            }
+        }
+        if length == 0 { Noted::First } else { Noted::Another }
+    }
+
+    pub(super) async fn write(self, store: &SqlStore) {
+        let rows: Vec<_> = self.rows.into_values().collect();
+        let uses: Vec<_> = self.uses.into_iter().map(|(token, last)| last.row(token)).collect();
+        if let Err(error) = store.log_scim(&rows, &uses).await {
+            tracing::warn!(%error, lost = rows.len(), "SCIM requests could not be logged");
+        }
+    }
+}
+
+impl LastUse {
+    fn row(self, token: TokenId) -> TokenUse {
+        let user_agent = self.user_agent.map_or(String::new(), |text| {
+            String::from_utf8_lossy(text.as_bytes()).chars().take(USER_AGENT_CHARS).collect()
+        });
+        TokenUse {
+            token_id: token.0,
+            org_id: self.organization.0,
+            at_ms: self.at_ms,
+            ip: self.ip.to_string(),
+            user_agent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const AGENT: HeaderValue = HeaderValue::from_static("Okta");
+
+    /// Notes a request of each path.
+    fn note(
+        batch: &mut Batch,
+        method: &http::Method,
+        path: &str,
+        status: u16,
+        at_ms: i64,
+        known: bool,
+    ) -> Noted {
+        let request_id = Uuid::from_u128(at_ms as u128).to_string();
+        let mut answered = Answered {
+            right: known.then(|| (OrganizationId(Uuid::from_u128(1)), Some(TokenId(Uuid::from_u128(2))))),
+            at_ms,
+            ip: IpAddr::from([198, 51, 100, 7]),
+            method,
+            path,
+            status,
+            detail: None,
+            request_id: &request_id,
+            duration: Duration::from_micros(10),
+            user_agent: Some(&AGENT),
+        };
+        let key = Key::new(&mut answered);
+        batch.add(key, answered, 9)
+    }
+
+    #[test]
+    fn reads_and_strangers_are_counted_by_minute_and_the_rest_is_told_apart() {
+        use http::Method;
+        let mut batch = Batch::default();
+        for at_ms in 0..100 {
+            let noted = note(&mut batch, &Method::GET, &format!("Users/{at_ms}"), 200, at_ms, true);
+            assert_eq!(noted, if at_ms == 0 { Noted::First } else { Noted::Another });
+            note(&mut batch, &Method::POST, &format!("<b>{at_ms}</b>"), 401, at_ms, false);
+        }
+        assert_eq!(batch.rows.len(), 2);
+        assert!(batch.rows.values().all(|row| row.requests == 100 && row.duration_us == 1_000));
+        assert!(batch.rows.values().all(|row| ["Users/{id}", "{id}/{id}"].contains(&row.path.as_str())));
+        note(&mut batch, &Method::GET, "Users/1", 200, MINUTE_MS, true);
+        assert_eq!(batch.rows.len(), 3, "another minute");
+        for at_ms in 200..203 {
+            note(&mut batch, &Method::PATCH, "Users/1", 200, at_ms, true);
+            note(&mut batch, &Method::GET, "Users/1", 404, at_ms + 10, true);
+        }
+        assert_eq!(batch.rows.len(), 9);
+        assert_eq!(
+            batch.uses.values().map(|last| (last.at_ms, last.user_agent.clone())).collect::<Vec<_>>(),
+            [(212, Some(AGENT))]
+        );
+        assert_eq!(
+            note(&mut batch, &Method::PATCH, "Users/1", 200, 300, true),
+            Noted::Dropped,
+            "a row too many"
+        );
+        assert_eq!(note(&mut batch, &Method::GET, "Users/1", 200, 1, true), Noted::Another, "no further row");
+    }
+}

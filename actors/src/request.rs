@@ -26,8 +26,8 @@ impl Request {
     }
 
     /// Does something for the request.
-    pub async fn serve<F: Future>(self, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+    pub fn serve<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, work)
     }
 }
 

@@ -87,7 +87,7 @@ impl Incoming {
 pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
     let filter = warp::ext::get::<Head>().and(warp::body::stream()).then(move |head: Head, body| {
         let (app, trusted, body) = (app.clone(), trusted.clone(), body_stream(body));
-        Box::pin(async move {
+        async move {
             let Some((head, peer)) = head.take() else {
                 return reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "The request was taken twice.");
             };
@@ -104,7 +104,7 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
                 body,
             };
             answer(&app, id, incoming).await
-        })
+        }
     });
     Routes::of_heads(filter.boxed())
 }
@@ -151,8 +151,9 @@ async fn answer(app: &Arc<App>, id: Uuid, incoming: Incoming) -> Response {
 async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
     let path = incoming.path.clone();
     let limit = Duration::from_millis(app.settings.server.request_timeout_ms);
-    let dispatched =
-        AssertUnwindSafe(timeout_unless_ready(limit, dispatch(app, &path, incoming))).catch_unwind().await;
+    // A future is as large as the largest of what it may become, and is moved: this one is put aside.
+    let dispatched = Box::pin(dispatch(app, &path, incoming));
+    let dispatched = AssertUnwindSafe(timeout_unless_ready(limit, dispatched)).catch_unwind().await;
     let (status, detail) = match dispatched {
         Ok(Ok(response)) => return response,
         Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "The request took too long."),
@@ -170,18 +171,17 @@ async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
 }
 
 /// As tokio's time-out, without a timer for what is ready at once, such as a read.
-async fn timeout_unless_ready<F: Future>(
+async fn timeout_unless_ready<F: Future + Unpin>(
     limit: Duration,
-    future: F,
+    mut future: F,
 ) -> Result<F::Output, tokio::time::error::Elapsed> {
-    let mut future = std::pin::pin!(future);
-    match futures_util::poll!(future.as_mut()) {
+    match futures_util::poll!(&mut future) {
         Poll::Ready(output) => Ok(output),
         Poll::Pending => tokio::time::timeout(limit, future).await,
     }
 }
 
-/// A future is as large as the largest of what it may become, and is moved: each room's is put aside.
+/// To the room that answers; each room's future is put aside, too.
 async fn dispatch(app: &Arc<App>, path: &str, incoming: Incoming) -> Response {
     if let Some(rest) = path.strip_prefix(SCIM).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         return scim::answer(app, rest, incoming).await;

@@ -72,14 +72,14 @@ fn read(filter: &str) -> Result<Targets, FilterError> {
     filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| FilterError(error.to_string()))
 }
 
-/// (3), and of spans only those that name what nothing else does: a tool's part of an offboarding.
-fn is_written(metadata: &Metadata<'_>) -> bool {
-    let is_ours = metadata.target().starts_with("ceven");
-    if metadata.is_span() {
-        is_ours && metadata.name() == "tool"
-    } else {
-        is_ours || *metadata.level() <= Level::DEBUG
-    }
+/// (3)
+fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::DEBUG || metadata.target().starts_with("ceven")
+}
+
+/// Of spans, lines need only those that say what nothing else does: a tool's part of an offboarding.
+fn is_needed(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() || (metadata.name() == "tool" && metadata.target().starts_with("ceven"))
 }
 
 impl Logs {
@@ -89,6 +89,7 @@ impl Logs {
     /// [`LogError`].
     pub fn start(settings: &Log, traces: &Traces) -> Result<Self, LogError> {
         let traces = traces::start(traces)?;
+        let is_followed = traces.is_on();
         let (filter, handle) = reload::Layer::new(read(&settings.filter)?);
         let out = mask::Masked(std::io::stderr);
         let lines = match settings.format {
@@ -98,7 +99,8 @@ impl Logs {
         let _ = tracing_subscriber::registry()
             .with(filter)
             .with(traces.layer())
-            .with(lines.with_filter(filter_fn(is_written)))
+            .with(lines.with_filter(filter_fn(|metadata| is_needed(metadata) && is_discreet(metadata))))
+            .with(filter_fn(move |metadata| is_followed || is_needed(metadata)))
             .try_init();
         // The text of a panic may hold what must not be logged: only its place is.
         std::panic::set_hook(Box::new(|panic| {

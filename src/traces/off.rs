@@ -22,6 +22,11 @@ pub fn start(settings: &Traces) -> Result<Exporter, TraceError> {
 }
 
 impl Exporter {
+    /// Nobody follows requests.
+    pub fn is_on(&self) -> bool {
+        false
+    }
+
     /// No layer.
     pub fn layer<S: Subscriber>(&self) -> impl Layer<S> + Send + Sync + use<S> {
         Identity::new()

@@ -46,6 +46,11 @@ pub fn start(settings: &Traces) -> Result<Exporter, TraceError> {
 }
 
 impl Exporter {
+    /// Whether anybody follows requests.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Spans of Ceven itself become spans of traces; events stay in the log, where secrets are blotted out.
     pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where

@@ -119,9 +119,11 @@ async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pag
 /// Renders a page and lets other requests in between: a long page must not make short answers wait for it.
 async fn in_slices<T>(found: &[T], render: impl Fn(&T) -> String) -> Vec<String> {
     let mut resources = Vec::with_capacity(found.len());
-    for slice in found.chunks(RESOURCES_PER_SLICE) {
+    for (index, slice) in found.chunks(RESOURCES_PER_SLICE).enumerate() {
+        if index > 0 {
+            tokio::task::yield_now().await;
+        }
         resources.extend(slice.iter().map(&render));
-        tokio::task::yield_now().await;
     }
     resources
 }

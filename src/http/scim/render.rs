@@ -6,6 +6,7 @@ use ceven_actors::{
     protocol::scim::{Object, projection::Projection},
 };
 use serde_json::{Value, json};
+use uuid::{Uuid, fmt::Hyphenated};
 
 /// What rendering needs to know besides the resource.
 #[derive(Clone, Copy)]
@@ -19,12 +20,20 @@ pub struct Renderer<'a> {
 impl Renderer<'_> {
     /// Address of a user.
     pub fn user_location(&self, user: &User) -> String {
-        format!("{}/Users/{}", self.base_url, user.id)
+        self.location("/Users/", user.id.0)
     }
 
     /// Address of a group.
     pub fn group_location(&self, group: &Group) -> String {
-        format!("{}/Groups/{}", self.base_url, group.id)
+        self.location("/Groups/", group.id.0)
+    }
+
+    fn location(&self, endpoint: &str, id: Uuid) -> String {
+        let mut text = String::with_capacity(self.base_url.len() + endpoint.len() + Hyphenated::LENGTH);
+        text.push_str(self.base_url);
+        text.push_str(endpoint);
+        text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        text
     }
 
     /// A user's JSON text.
@@ -38,7 +47,7 @@ impl Renderer<'_> {
             return Value::Object(projection.apply(self.user_object(user, projection.includes("groups"))))
                 .to_string();
         }
-        let mut text = opened(&user.attributes, &user.id.to_string());
+        let mut text = opened(&user.attributes, user.id.0);
         let mut groups = self.snapshot.groups_of(user.id).peekable();
         if groups.peek().is_some() {
             let groups: Vec<Value> = groups.map(|group| self.group_of_user(group)).collect();
@@ -76,7 +85,7 @@ impl Renderer<'_> {
             return Value::Object(projection.apply(self.group_object(group, projection.includes("members"))))
                 .to_string();
         }
-        let mut text = opened(&group.attributes, &group.id.to_string());
+        let mut text = opened(&group.attributes, group.id.0);
         if self.snapshot.member_count(group.id) > 0 {
             text.push_str(r#","members":"#);
             text.push_str(&self.members(group).to_string());
@@ -109,11 +118,11 @@ fn meta(kind: &str, created_ms: i64, modified_ms: i64, location: &str) -> Value 
 }
 
 /// The text of an object, still open, with the id in front.
-fn opened(attributes: &str, id: &str) -> String {
+fn opened(attributes: &str, id: Uuid) -> String {
     let inner = attributes.trim_start_matches('{').strip_suffix('}').unwrap_or_default();
     let mut text = String::with_capacity(inner.len() + 512);
     text.push_str(r#"{"id":""#);
-    text.push_str(id);
+    text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     text.push_str(r#"","#);
     text.push_str(inner);
     text

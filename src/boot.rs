@@ -21,7 +21,6 @@ use crate::{
         unread::Discard,
     },
     logs::Logs,
-    net::address::Range,
     offboardings,
     service::Manager,
 };
@@ -53,13 +52,7 @@ pub fn start_logging(settings: &Settings) -> Result<Logs, BootError> {
 /// # Errors
 /// [`BootError`].
 pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
-    let trusted: Vec<Range> = settings
-        .security
-        .trusted_proxies
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<_, _>>()
-        .map_err(BootError::Config)?;
+    let trusted = settings.trusted_proxies().map_err(StartError::from)?;
     let listener = listen(settings.server.listen).await?;
     let admin_listener = listen(settings.admin.listen).await?;
     let bound = listener.local_addr().unwrap_or(settings.server.listen);
@@ -125,19 +118,26 @@ async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, BootError>
     TcpListener::bind(address).await.map_err(|error| BootError::Listen(address, error))
 }
 
-/// Waits for SIGTERM from a supervisor, or SIGINT from a terminal.
+/// Waits for SIGTERM from a supervisor, SIGINT from a terminal, or SIGHUP from one that is closed.
 pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+    let of = async |kind: SignalKind| match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
         }
+        Err(_) => std::future::pending().await,
     };
+    let may_hang_up = !ignores_hangup();
     tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = of(SignalKind::terminate()) => {}
+        () = of(SignalKind::hangup()), if may_hang_up => {}
+        () = of(SignalKind::interrupt()) => {}
     }
+}
+
+/// Whether whoever started the process wants it to outlive the terminal, as `nohup` does (`SigIgn` of proc(5)).
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

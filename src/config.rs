@@ -18,16 +18,19 @@ use toml::{Table, Value};
 
 use crate::{
     http::scim::log::LogLimits,
-    net::{address::Guard, client::ClientLimits},
+    net::{
+        address::{Guard, Range},
+        client::ClientLimits,
+    },
     secretbox::SecretBox,
     sign_in::attempts::AttemptLimits,
-    store::StoreLimits,
+    store::{DatabaseError, StoreLimits, is_known, sqlite_file},
 };
 
 mod layers;
 
 pub use layers::commented;
-use layers::{DEFAULTS, PREFIX, apply_variable, merge, read_files};
+use layers::{DEFAULTS, PREFIX, apply_variable, merge, read_files, refuse_twice};
 
 /// Every setting; `config/ceven.toml` says what each one means.
 #[derive(Debug, Clone, Deserialize)]
@@ -142,12 +145,12 @@ impl Settings {
             read_files(&mut layer, &defaults, path, &variables)?;
             merge(&mut table, layer);
         }
+        refuse_twice(&variables)?;
         for (name, value) in variables {
             apply_variable(&mut table, &defaults, &name, value)?;
         }
-        let settings: Self = Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError(error.message().to_owned()))?;
+        let settings: Self = serde_path_to_error::deserialize(Value::Table(table))
+            .map_err(|error| ConfigError(format!("{}: {}", error.path(), error.inner().message())))?;
         if let Some(name) = settings.tools.keys().find(|name| kind(name).is_none()) {
             return Err(ConfigError(format!("tools.{name}: there is no such kind of tool")));
         }
@@ -163,6 +166,11 @@ impl Settings {
                 return Err(ConfigError(format!("server.{name}: {url:?} is no http or https address")));
             }
         }
+        if !is_known(&settings.database.url) {
+            return Err(ConfigError(DatabaseError::UnknownKind.to_string()));
+        }
+        settings.guard()?;
+        settings.trusted_proxies()?;
         Ok(settings)
     }
 
@@ -214,16 +222,20 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`] for a range that is none.
     pub fn guard(&self) -> Result<Guard, ConfigError> {
-        let ranges = self.security.outbound_allow.iter().map(|text| text.parse());
-        let ranges: Result<Vec<_>, String> = ranges.collect();
-        ranges.map(Guard::new).map_err(|error| ConfigError(format!("security.outbound_allow: {error}")))
+        ranges("security.outbound_allow", &self.security.outbound_allow).map(Guard::new)
+    }
+
+    /// The addresses of proxies that are believed.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a range that is none.
+    pub fn trusted_proxies(&self) -> Result<Vec<Range>, ConfigError> {
+        ranges("security.trusted_proxies", &self.security.trusted_proxies)
     }
 
     /// The file beside an SQLite database in which its master key is kept; nothing when the key is given.
     pub fn key_file(&self) -> Option<PathBuf> {
-        let url =
-            self.database.url.strip_prefix("sqlite:").filter(|_| self.security.master_key.is_empty())?;
-        let file = url.trim_start_matches("//").split('?').next().unwrap_or_default();
+        let file = sqlite_file(&self.database.url).filter(|_| self.security.master_key.is_empty())?;
         Some(PathBuf::from(format!("{file}.key")))
     }
 
@@ -301,6 +313,11 @@ impl Settings {
     }
 }
 
+fn ranges(setting: &str, texts: &[String]) -> Result<Vec<Range>, ConfigError> {
+    let ranges: Result<_, String> = texts.iter().map(|text| text.parse()).collect();
+    ranges.map_err(|error| ConfigError(format!("{setting}: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,7 +352,22 @@ mod tests {
         ] {
             assert!(load(&[(name, value)]).unwrap_err().to_string().contains(name));
         }
-        assert!(load(&[("CEVEN_SERVER__LISTEN", "nowhere")]).is_err());
+        // Whatever is wrong with a value, the setting is named.
+        for (name, value, setting) in [
+            ("CEVEN_SERVER__LISTEN", "nowhere", "server.listen"),
+            ("CEVEN_LOG__FORMAT", "xml", "log.format"),
+            ("CEVEN_SERVER__MAX_CONNECTIONS", "-1", "server.max_connections"),
+            ("CEVEN_DATABASE__URL", "mysql://x", "database.url"),
+            ("CEVEN_DATABASE__URL", "", "database.url"),
+            ("CEVEN_SECURITY__TRUSTED_PROXIES", "10.0.0.0/99", "security.trusted_proxies"),
+            ("CEVEN_SECURITY__OUTBOUND_ALLOW", "[10.0.0.0/8", "security.outbound_allow"),
+        ] {
+            let refused = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(refused.contains(setting), "{refused}");
+        }
+        let twice = [("CEVEN_DATABASE__URL", "sqlite://x"), ("CEVEN_DATABASE__URL_FILE", "/dev/null")];
+        let refused = load(&twice).unwrap_err().to_string();
+        assert!(refused.contains("CEVEN_DATABASE__URL and CEVEN_DATABASE__URL_FILE"), "{refused}");
         for url in ["api.ceven.io", "ftp://x", "https://x/\"", "https://"] {
             assert!(load(&[("CEVEN_SERVER__PUBLIC_URL", url)]).is_err(), "{url}");
         }

@@ -91,6 +91,12 @@ pub async fn discover(app: &App, issuer: &str) -> Result<Metadata, OktaError> {
     }
 }
 
+/// Whether it is what stands in the browser of an Okta admin, whose keys sign for nobody.
+fn is_admin_console(issuer: &str) -> bool {
+    let host = issuer.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
+    host.split_once('.').is_some_and(|(tenant, domain)| tenant.ends_with("-admin") && domain.contains("okta"))
+}
+
 /// Saves a connection.
 ///
 /// # Errors
@@ -107,6 +113,10 @@ pub async fn connect(
     let has_more = issuer.contains(['?', '#']); // Discovery §2
     if !is_short(&issuer) || has_more || ceven_actors::protocol::oidc::origin(&issuer).is_none() {
         let reason = "must be the address of an Okta tenant, such as https://acme.okta.com";
+        return Err(ConfigError::new("issuer", reason).into());
+    }
+    if is_admin_console(&issuer) {
+        let reason = "is the address of the admin console: leave -admin out";
         return Err(ConfigError::new("issuer", reason).into());
     }
     if app.store.mode() == Mode::Dev && !is_loopback_url(&issuer) {

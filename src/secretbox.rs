@@ -76,8 +76,11 @@ impl SecretBox {
     /// [`KeyError`].
     pub fn in_file(clock: &dyn Clock, path: &Path, old: &[String]) -> Result<Self, KeyError> {
         let shown = path.display();
-        let text = key_in_file(clock, path).map_err(|error| KeyError(format!("{shown}: {error}")))?;
-        let read = Self::new(text.lines().chain(old.iter().map(String::as_str)))?;
+        let text = key_in_file(clock, path).map_err(|error| {
+            KeyError(format!("the file {shown}, which keeps the key of stored secrets: {error}"))
+        })?;
+        let read = Self::new(text.lines().chain(old.iter().map(String::as_str)))
+            .map_err(|error| KeyError(format!("the file {shown}: {error}")))?;
         Ok(Self { file: Some((path.to_owned(), old.to_owned())), ..read })
     }
 

@@ -9,7 +9,7 @@ use ceven_actors::domain::audit::{Earlier, Report};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failure, Output, document, organization};
+use super::{Failure, Output, document, organization, print, printed};
 use crate::{
     app::App,
     evidence::{
@@ -52,12 +52,21 @@ pub(super) enum Verb {
 pub(super) struct VerifyArguments {
     /// The export, the report or the pack; - for standard input.
     file: PathBuf,
-    /// The public key that must have signed it, in base64.
-    #[arg(long)]
+    /// The public key that must have signed it, in base64: `audit verify` names it, and so does /app/settings.
+    #[arg(long, value_parser = key)]
     key: Option<String>,
     /// An earlier export: everything in it must still be so.
     #[arg(long, value_name = "EXPORT")]
     earlier: Option<PathBuf>,
+}
+
+/// A key that was cut off must not look like evidence of somebody else's.
+fn key(text: &str) -> Result<String, String> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    match STANDARD.decode(text) {
+        Ok(bytes) if bytes.len() == 32 => Ok(text.to_owned()),
+        _ => Err("must be 32 bytes in base64".into()),
+    }
 }
 
 pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
@@ -73,10 +82,11 @@ async fn export(app: &App, org: &str, after_seq: u64) -> Result<Output, Failure>
     let mut export = Export::new(&snapshot, AuditFilter::default(), after_seq, app.clock.now_ms());
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some(lines) = export.next(&app.store, &app.signing).await? {
-        out.write_all(lines.as_bytes()).map_err(|error| Failure::Failed(error.to_string()))?;
+        if let Err(error) = out.write_all(lines.as_bytes()) {
+            return printed(Err(error)).map(|()| Output::Printed);
+        }
     }
-    out.flush().map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(Output::Printed)
+    printed(out.flush()).map(|()| Output::Printed)
 }
 
 async fn evidence(app: &App, org: &str, id: &str, out: &Path) -> Result<Output, Failure> {
@@ -146,7 +156,7 @@ fn told(report: &Report, json: bool) -> Result<Output, Failure> {
     let document = serde_json::to_value(report).unwrap_or_default();
     match (report.broken_at, report.reason) {
         (Some(at), Some(reason)) => {
-            println!("{}", if json { document.to_string() } else { text });
+            print(&if json { document.to_string() } else { text })?;
             Err(Failure::Check(format!("the chain is broken at entry {at}: {reason}")))
         }
         _ => Ok(super::document(document, text)),

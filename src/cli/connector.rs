@@ -2,7 +2,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ceven_actors::{
-    connector::{KINDS, pass::Outcome},
+    connector::{Field, KINDS, Kind, pass::Outcome},
     domain::{
         connector::Connector,
         id::{ConnectorId, OrganizationId},
@@ -29,10 +29,12 @@ pub(super) enum Verb {
         /// What to call it.
         #[arg(long)]
         name: String,
-        /// A JSON object with the tool's settings, secrets within.
+        /// A JSON object with the tool's settings, secrets within; `connector kinds` says which.
         #[arg(long, value_name = "FILE")]
         config_file: PathBuf,
     },
+    /// List the kinds of tools, and the settings of each.
+    Kinds,
     /// List connected tools.
     List {
         /// Slug of the organization.
@@ -65,6 +67,31 @@ fn kind(text: &str) -> Result<String, String> {
     }
 }
 
+fn kind_view(kind: &Kind) -> Value {
+    let fields = kind.fields.iter().map(|field| {
+        json!({
+            "name": field.name, "title": field.title, "help": field.help, "required": field.required,
+            "secret": field.secret, "default": field.default, "options": field.options,
+        })
+    });
+    json!({ "id": kind.id, "title": kind.title, "settings": fields.collect::<Vec<_>>() })
+}
+
+fn kinds_text() -> String {
+    let of_field = |field: &Field| {
+        let must = if field.required { "required" } else { "optional" };
+        let secret = if field.secret { ", secret" } else { "" };
+        let options =
+            if field.options.is_empty() { String::new() } else { format!(" ({})", field.options.join("|")) };
+        format!("  {}: {must}{secret}{options}. {}", field.name, field.help)
+    };
+    let of_kind = |kind: &Kind| {
+        let fields = kind.fields.iter().map(of_field);
+        std::iter::once(format!("{} ({})", kind.id, kind.title)).chain(fields).collect::<Vec<_>>().join("\n")
+    };
+    KINDS.iter().map(of_kind).collect::<Vec<_>>().join("\n\n")
+}
+
 pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
     match verb {
         Verb::Add { org, kind, name, config_file } => {
@@ -77,6 +104,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             app.execute(organization.id, command, app.operator()).await?;
             Ok(document(record.view(), format!("Connected {} ({}).", record.name, record.id)))
         }
+        Verb::Kinds => Ok(document(KINDS.iter().map(kind_view).collect(), kinds_text())),
         Verb::List { org } => {
             let organization = organization(app, &org).await?;
             let snapshot = app.fresh(organization.id).await?;
@@ -96,7 +124,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
                     .iter()
                     .map(|step| {
                         let sign = if failed(&step.outcome) { "FAILED" } else { "ok" };
-                        format!("{sign}\t{}\t{}", step.name, json!(step.outcome))
+                        format!("{sign}\t{}\t{}\t{}", step.title(), step.outcome.words(), step.explain())
                     })
                     .collect(),
                 "This tool has no checks.",

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::{Failure, Output, document};
+use super::{Failure, Output, document, print};
 use crate::{
     boot::stop_signal,
     dev::{
@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Output, Fail
     let Arguments { listen, data, scenario, once, evidence } = arguments;
     let dev = Dev::start(Options { listen, data }).await?;
     if !once {
-        println!("{}", if json { screen::view(&dev).to_string() } else { screen::text(&dev) });
+        print(&if json { screen::view(&dev).to_string() } else { screen::text(&dev) })?;
     }
     let story = match scenario {
         Some(scenario) => Some(play(&dev, scenario).await),
@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Output, Fail
         None => Ok(Output::Printed),
         Some(story) if story.holds() => Ok(document(story.view(), story.text())),
         Some(story) => {
-            println!("{}", if json { story.view().to_string() } else { story.text() });
+            print(&if json { story.view().to_string() } else { story.text() })?;
             Err(Failure::Check(story.verdict()))
         }
     }

@@ -1,5 +1,5 @@
 //! The command line: verbs, exit codes, and one JSON document on standard output with `--json`.
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use ceven_actors::{clock::SystemClock, organization::message::OrganizationError, ports::Profile};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -29,9 +29,12 @@ use crate::{
     store::DatabaseError,
 };
 
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 database unreachable, \
+                          5 a check or a step failed.";
+
 /// Ends a leaver's access everywhere at once, and proves it.
 #[derive(Debug, Parser)]
-#[command(name = "ceven", version, about)]
+#[command(name = "ceven", version, about, after_help = EXIT_CODES)]
 struct Arguments {
     /// A TOML file over the built-in settings.
     #[arg(long, global = true, value_name = "FILE")]
@@ -130,9 +133,11 @@ impl Failure {
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unreachable(_) => Self::Database(error.to_string()),
+            DatabaseError::Unreachable(_) | DatabaseError::File(..) => Self::Database(error.to_string()),
             DatabaseError::SlugTaken(_) => Self::Failed(error.to_string()),
-            DatabaseError::UnknownKind | DatabaseError::OtherMode(_) => Self::Config(error.to_string()),
+            DatabaseError::UnknownKind | DatabaseError::OtherMode(_) | DatabaseError::Later(_) => {
+                Self::Config(error.to_string())
+            }
         }
     }
 }
@@ -180,27 +185,42 @@ pub fn run() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    match runtime.block_on(dispatch(arguments)) {
-        Ok(Output::Document { json: document, text }) => {
-            println!("{}", if json { document.to_string() } else { text });
-            ExitCode::SUCCESS
+    let done = runtime.block_on(dispatch(arguments)).and_then(|output| {
+        let (code, document, text) = match output {
+            Output::Document { json, text } => (ExitCode::SUCCESS, json, text),
+            Output::Failed { json, text } => (ExitCode::from(5), json, text),
+            Output::Printed => return Ok(ExitCode::SUCCESS),
+        };
+        print(&if json { document.to_string() } else { text }).map(|()| code)
+    });
+    done.unwrap_or_else(|failure| {
+        let (code, text) = failure.parts();
+        let _ = writeln!(std::io::stderr(), "error: {text}");
+        ExitCode::from(code)
+    })
+}
+
+/// Prints a text and a line feed.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    printed(writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// Whoever reads the output may have had enough of it, as `head` has: that is no failure. A full disk is one.
+fn printed(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("standard output: {error}")))
         }
-        Ok(Output::Failed { json: document, text }) => {
-            println!("{}", if json { document.to_string() } else { text });
-            ExitCode::from(5)
-        }
-        Ok(Output::Printed) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let (code, text) = failure.parts();
-            eprintln!("error: {text}");
-            ExitCode::from(code)
-        }
+        _ => Ok(()),
     }
 }
 
 async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
     if let Verb::Completions { shell } = arguments.verb {
-        clap_complete::generate(shell, &mut Arguments::command(), "ceven", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "ceven", &mut script);
+        printed(std::io::stdout().write_all(&script))?;
         return Ok(Output::Printed);
     }
     if let Verb::Init(options) = &arguments.verb {

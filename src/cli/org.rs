@@ -80,6 +80,10 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
                     "the slug {slug:?} may have a-z, 0-9 and hyphens, at most 63"
                 )));
             }
+            let name = name.trim();
+            if name.is_empty() || name.chars().count() > 120 || name.chars().any(char::is_control) {
+                return Err(Failure::Failed("the name must have 1 to 120 characters, on one line".into()));
+            }
             let stamp = app.stamp();
             let profile = Profile {
                 id: OrganizationId(stamp.new_id),

@@ -147,7 +147,9 @@ async fn dry_run(app: &App, snapshot: &Snapshot, user: &Arc<User>) -> Output {
     let looked = preview::preview(app, snapshot, user).await;
     let text = looked.tools.iter().flat_map(|tool| {
         let name = &tool.connector.name;
-        tool.steps.iter().map(move |step| format!("{name}\t{}\t{}", step.name, json!(step.outcome)))
+        tool.steps.iter().map(move |step| {
+            format!("{name}\t{}\t{}\t{}", step.title(), step.outcome.words(), step.explain())
+        })
     });
     let text = lines(text.collect(), "No tools are connected.");
     document(looked.view(app), text)

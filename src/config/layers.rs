@@ -75,6 +75,17 @@ pub(super) fn merge(base: &mut Table, layer: Table) {
     }
 }
 
+/// Of two variables for one setting neither is taken: whichever it were, somebody would wonder.
+pub(super) fn refuse_twice(variables: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+    let stem = |name: &String| {
+        name.strip_suffix("_FILE").filter(|stem| variables.contains_key(*stem)).map(str::to_owned)
+    };
+    match variables.keys().find_map(|name| Some((stem(name)?, name))) {
+        Some((stem, name)) => Err(ConfigError(format!("{stem} and {name} are both set: take one away"))),
+        None => Ok(()),
+    }
+}
+
 /// Sets one setting from `CEVEN_SECTION__NAME` (a section may have sections of its own), or from the file that
 /// `CEVEN_SECTION__NAME_FILE` names.
 /// Variables without `__` (such as those of test scripts) are not settings. What kind of value a setting takes is told

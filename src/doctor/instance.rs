@@ -7,7 +7,7 @@ use super::{Finding, Round, outside};
 use crate::{
     app::{App, StartError},
     config::Settings,
-    store::condition::Condition,
+    store::{condition::Condition, sqlite_file},
 };
 
 /// Below this the database is about to stop.
@@ -184,10 +184,6 @@ async fn database(condition: &Condition, clock: &Arc<dyn Clock>) -> Vec<Finding>
         findings.push(outside::of_clocks("database clock", "the database", clock.now_ms() - theirs_ms));
     }
     findings
-}
-
-fn sqlite_file(url: &str) -> Option<&str> {
-    url.strip_prefix("sqlite:").and_then(|rest| rest.trim_start_matches("//").split('?').next())
 }
 
 fn disk(url: &str) -> Finding {

@@ -7,7 +7,7 @@ use sea_orm::{
     IntoActiveModel as _, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 
-use super::{StoreLimits, entity::instance, options};
+use super::{StoreLimits, entity::instance, open::options};
 
 /// A connection of its own: it works on databases that no node could start on.
 pub struct Condition(DatabaseConnection);

@@ -15,9 +15,9 @@ use ceven_actors::{
 };
 use ceven_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    AccessMode, ColumnTrait as _, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, SqlErr, TransactionTrait as _,
+    AccessMode, ColumnTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, SqlErr, TransactionTrait as _,
 };
 use serde_json::json;
 
@@ -33,6 +33,7 @@ pub mod journal;
 pub mod ledger;
 pub mod offboarding;
 pub mod okta;
+mod open;
 mod rows;
 pub mod scim_log;
 pub mod scope;
@@ -43,6 +44,7 @@ pub mod wal_index;
 use entity::{admin, audit, group, head, membership, organization, session, token, user};
 use journal::{Journal, JournalMeter};
 use ledger::SqlLedger;
+use open::options;
 use scope::{Scope, in_organization};
 use wal_index::WalIndex;
 
@@ -65,6 +67,15 @@ pub enum DatabaseError {
     /// It does not answer.
     #[error("the database cannot be reached: {0}")]
     Unreachable(#[from] DbErr),
+    /// The file of an SQLite database cannot be used.
+    #[error("the database {0} cannot be opened: {1}")]
+    File(String, String),
+    /// It has been used by a later version.
+    #[error(
+        "this database has been brought up to date by a later Ceven ({0} is not known here): run that one, or restore a \
+         backup from before the upgrade"
+    )]
+    Later(String),
     /// Another organization has the slug.
     #[error("there is an organization with the slug {0} already")]
     SlugTaken(String),
@@ -74,6 +85,16 @@ pub enum DatabaseError {
     /// Real people and simulated ones do not share a database.
     #[error("this database is stamped {0}: `ceven serve` takes live ones only, `ceven dev` its own only")]
     OtherMode(&'static str),
+}
+
+/// Whether an address names a database that Ceven knows.
+pub fn is_known(url: &str) -> bool {
+    ["sqlite:", "postgres:", "postgresql:"].iter().any(|kind| url.starts_with(kind))
+}
+
+/// The file of an SQLite database.
+pub fn sqlite_file(url: &str) -> Option<&str> {
+    url.strip_prefix("sqlite:").and_then(|rest| rest.trim_start_matches("//").split('?').next())
 }
 
 /// The store of this process.
@@ -97,12 +118,16 @@ impl SqlStore {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn connect(url: &str, limits: &StoreLimits) -> Result<Self, DatabaseError> {
-        let sqlite = url.starts_with("sqlite:");
-        if !sqlite && !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+        if !is_known(url) {
             return Err(DatabaseError::UnknownKind);
         }
+        let sqlite = sqlite_file(url).is_some();
         let writers = if sqlite { 1 } else { limits.writers.max(1) };
-        let writer = Database::connect(options(url, writers, limits)).await?;
+        open::make(url)?;
+        let writer = match Database::connect(options(url, writers, limits)).await {
+            Ok(writer) => writer,
+            Err(error) => return Err(open::why(url, error, limits.timeout).await),
+        };
         // One that reads is held for the sake of the index of the WAL.
         let readers = limits.readers.max(1) + u32::from(sqlite);
         let reader = Database::connect(options(url, readers, limits)).await?;
@@ -127,8 +152,14 @@ impl SqlStore {
     /// Brings the tables up to date.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database refuses, or is of a later version.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        Migrator::install(&self.writer).await?;
+        let known: Vec<_> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
+        let applied = Migrator::get_migration_models(&self.writer).await?;
+        if let Some(later) = applied.into_iter().find(|one| !known.contains(&one.version)) {
+            return Err(DatabaseError::Later(later.version));
+        }
         Ok(Migrator::up(&self.writer, None).await?)
     }
 
@@ -334,34 +365,6 @@ impl Store for SqlStore {
 fn unread(error: DbErr) -> StoreError {
     tracing::warn!(%error, "the store could not be read");
     StoreError::Aborted
-}
-
-fn options(url: &str, connections: u32, limits: &StoreLimits) -> ConnectOptions {
-    use sea_orm::sqlx::{
-        postgres::PgConnectOptions,
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-    };
-    let timeout = limits.timeout;
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .min_connections(1)
-        .connect_timeout(timeout)
-        .acquire_timeout(timeout)
-        .sqlx_logging(false)
-        // A connection of PostgreSQL may have died unseen; SQLite's is this process itself.
-        .test_before_acquire(!url.starts_with("sqlite:"))
-        .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
-            // FULL: an acknowledged write survives the loss of power, not only the end of the process.
-            options
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(timeout)
-        })
-        .map_sqlx_postgres_opts(move |options: PgConnectOptions| {
-            options.options([("statement_timeout", timeout.as_millis().to_string())])
-        });
-    options
 }
 
 #[cfg(test)]

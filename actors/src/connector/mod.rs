@@ -183,13 +183,18 @@ impl Kind {
     pub fn tool(&self, settings: &Map<String, Value>) -> Result<Box<dyn Tool>, ConfigError> {
         for (name, value) in settings {
             let field = self.fields.iter().find(|field| field.name == name);
-            field.ok_or_else(|| ConfigError::new(name, "is no setting of this tool"))?.check(value)?;
+            field.ok_or_else(|| ConfigError::new(name, self.unknown()))?.check(value)?;
         }
         let settings = Settings(settings);
         for field in self.fields.iter().filter(|field| field.required) {
             settings.required(field.name)?;
         }
         (self.build)(&settings)
+    }
+
+    fn unknown(&self) -> String {
+        let known: Vec<_> = self.fields.iter().map(|field| field.name).collect();
+        format!("is no setting of this tool, which has {}", known.join(", "))
     }
 
     /// Whether a host (without port) belongs to the vendor.

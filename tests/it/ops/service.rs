@@ -82,10 +82,18 @@ async fn what_init_writes_is_what_serve_takes() {
         assert!(ready, "{log}");
         assert!(log.starts_with('{'), "log.format = json: {log}");
     }
-    assert!(
-        folder.join("ceven.db").exists() && !folder.join("ceven.db.key").exists(),
-        "the key is the one of init"
-    );
+    let database = folder.join("etc/ceven.db");
+    assert!(database.exists() && !folder.join("etc/ceven.db.key").exists(), "the key is the one of init");
+    assert_eq!(database.metadata().unwrap().permissions().mode() & 0o777, 0o600, "its owner's alone");
+    // The command line means the server's database, wherever it is called.
+    let elsewhere = folder.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let config_file = config.to_str().unwrap();
+    let create = ["--config", config_file, "org", "create", "--name", "Acme", "--slug", "acme"];
+    assert!(ceven(&elsewhere, &create).output().unwrap().status.success());
+    let list = ceven(folder, &["org", "list", "--config", config_file]).output().unwrap();
+    assert!(String::from_utf8_lossy(&list.stdout).contains("acme"), "{list:?}");
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing was made there");
 
     // Without the key nothing starts, and it is said why.
     std::fs::remove_file(&key).unwrap();

@@ -164,7 +164,8 @@ impl Server {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A verb, to be run in a process of its own.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ceven"));
         command
             .args(arguments)

@@ -131,7 +131,7 @@ async fn in_slices<T>(found: &[T], render: impl Fn(&T) -> String) -> Vec<String>
 /// The one user that can fit, when an index can tell (`None` when there is none), and whether it surely fits.
 fn candidate(snapshot: &Snapshot, query: &ListQuery) -> Option<(Option<Arc<User>>, bool)> {
     query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, is_whole)| {
-        let user = match attribute.as_str() {
+        let user = match &**attribute {
             "id" => text.parse().ok().and_then(|id| snapshot.user(id)),
             "userName" => snapshot.user_by_name(text),
             "externalId" => snapshot.user_by_external_id(text),
@@ -180,7 +180,7 @@ async fn groups_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pa
 
 /// The groups that can fit, when an index can tell: by id, or by a member.
 fn group_candidates(snapshot: &Snapshot, query: &ListQuery) -> Option<Vec<Arc<Group>>> {
-    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, _)| match attribute.as_str() {
+    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, _)| match &**attribute {
         "id" => Some(text.parse().ok().and_then(|id| snapshot.group(id)).cloned().into_iter().collect()),
         "members.value" => {
             Some(text.parse().map(|user| snapshot.groups_of(user).cloned().collect()).unwrap_or_default())

@@ -139,8 +139,7 @@ async fn search(mut request: Request<'_>, endpoint: &str) -> Answer {
 impl Request<'_> {
     /// Parameters of the query string.
     fn parameters(&self) -> Parameters {
-        let pairs: Vec<_> = form_urlencoded::parse(self.incoming.query.as_bytes()).collect();
-        Parameters::from_pairs(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
+        Parameters::from_pairs(form_urlencoded::parse(self.incoming.query.as_bytes()))
     }
 
     async fn search_body(&mut self) -> Result<Parameters, ScimFailure> {

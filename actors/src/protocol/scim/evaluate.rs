@@ -7,6 +7,8 @@
 //! 5. A comparison holds for a multi-valued attribute when it holds for one of its values.
 //! 6. `ne` is what `eq` is not: true for what is absent. `eq null` is `not (pr)`.
 //! 7. `a[filter]` holds when one value of `a` fits the whole filter.
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{
@@ -72,7 +74,7 @@ impl BoundFilter {
     /// folded where case does not count. An index can answer it.
     ///
     /// The flag is set when the equality is the whole filter, so that whoever fulfils it fits.
-    pub fn equalities(&self) -> Vec<(String, &str, bool)> {
+    pub fn equalities(&self) -> Vec<(Cow<'static, str>, &str, bool)> {
         let parts = match &self.0 {
             Node::And(parts) => parts.as_slice(),
             single => std::slice::from_ref(single),
@@ -84,8 +86,9 @@ impl BoundFilter {
                 Node::Compare(target, Comparison::Eq, Operand::Text(text) | Operand::Folded(text))
                     if target.extension.is_none() =>
                 {
-                    let sub = target.sub.map_or(String::new(), |sub| format!(".{}", sub.name));
-                    Some((format!("{}{sub}", target.attribute.name), text.as_str(), is_whole))
+                    let name = target.attribute.name;
+                    let name = target.sub.map_or(name.into(), |sub| format!("{name}.{}", sub.name).into());
+                    Some((name, text.as_str(), is_whole))
                 }
                 _ => None,
             })

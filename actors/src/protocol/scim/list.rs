@@ -57,9 +57,10 @@ pub struct ListQuery {
 
 impl Parameters {
     /// From the decoded pairs of a query string. Names match without case; others are ignored.
-    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn from_pairs<T: AsRef<str>>(pairs: impl IntoIterator<Item = (T, T)>) -> Self {
         let mut found = Self::default();
         for (name, value) in pairs {
+            let (name, value) = (name.as_ref(), value.as_ref());
             let list = || value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
             match name.to_ascii_lowercase().as_str() {
                 "attributes" => found.attributes.extend(list()),
@@ -165,10 +166,19 @@ fn number(name: &str, text: Option<&str>) -> Result<Option<i64>, ScimError> {
 pub fn envelope(total: usize, start_index: usize, resources: &[String]) -> String {
     let length = resources.iter().map(String::len).sum::<usize>() + resources.len() + 200;
     let mut text = String::with_capacity(length);
-    text.push_str(&format!(
-        r#"{{"schemas":["{LIST_URN}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},"Resources":["#,
-        resources.len()
-    ));
+    for part in [
+        r#"{"schemas":[""#,
+        LIST_URN,
+        r#""],"totalResults":"#,
+        &total.to_string(),
+        r#","startIndex":"#,
+        &start_index.to_string(),
+        r#","itemsPerPage":"#,
+        &resources.len().to_string(),
+        r#","Resources":["#,
+    ] {
+        text.push_str(part);
+    }
     for (index, resource) in resources.iter().enumerate() {
         if index > 0 {
             text.push(',');

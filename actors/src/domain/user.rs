@@ -5,7 +5,7 @@ use super::{
     id::UserId,
     role::{Roles, resolve_roles},
 };
-use crate::protocol::scim::{Object, ScimError, ScimType};
+use crate::protocol::scim::{Object, ScimError, ScimType, fold};
 
 /// One person. The columns repeat what look-ups and decisions need; [`User::attributes`] is the truth
 /// for everything a client may read or write.
@@ -17,7 +17,7 @@ pub struct User {
     pub user_name: Box<str>,
     /// The client's own id (Okta's `00u…`); unique with case among users that are not deleted.
     pub external_id: Option<Box<str>>,
-    /// Values of `emails` in lower case, in the order given.
+    /// Values of `emails` as they are looked up, in the order given.
     pub emails: Box<[Box<str>]>,
     /// False: no session, no token, no access.
     pub active: bool,
@@ -35,8 +35,9 @@ pub struct User {
 }
 
 impl User {
-    /// Builds a user from normalised attributes and resolves `roles`. Without `active` a user has no access:
-    /// whoever takes the attribute away must not bring a leaver back by it.
+    /// Builds a user from normalised attributes and resolves `roles`. Without `active` a user has no access, and says
+    /// so: whoever takes the attribute away must not bring a leaver back by it. A blank `externalId` is none: else all
+    /// who have one would be the same person.
     ///
     /// # Errors
     /// 400 `invalidValue` for a missing `userName` or an unknown role.
@@ -48,6 +49,10 @@ impl User {
     ) -> Result<Self, ScimError> {
         let roles = resolve_roles(&mut attributes)?;
         let active = attributes.get("active").and_then(Value::as_bool).unwrap_or(false);
+        attributes.insert("active".into(), active.into());
+        if attributes.get("externalId").and_then(Value::as_str).is_some_and(|id| id.trim().is_empty()) {
+            attributes.shift_remove("externalId");
+        }
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).map(Box::<str>::from);
         let user_name = text("userName")
             .ok_or_else(|| ScimError::bad(ScimType::InvalidValue, "userName is required."))?;
@@ -98,9 +103,9 @@ impl User {
     }
 }
 
-/// Lower-case form under which names are looked up.
+/// The form under which names are looked up.
 pub fn name_key(name: &str) -> Box<str> {
-    name.to_lowercase().into()
+    fold(name).into()
 }
 
 pub(crate) fn to_text(attributes: &Object) -> Box<str> {

@@ -1,7 +1,7 @@
 //! Commands on users.
 //!
 //! 1. A POST whose external id or user name belongs to an inactive or deleted user restores that user,
-//!    with the same id; one that belongs to an active user is a conflict.
+//!    with the same id; one that belongs to an active user is a conflict. Who is to stay inactive is not reactivated.
 //! 2. `active` and `roles` stay as they are when a PUT does not mention them.
 //! 3. A DELETE deactivates and hides; memberships and roles go, so a later restore grants nothing by itself.
 //! 4. No two users that are not deleted share a user name (without case) or an external id (with case).
@@ -43,7 +43,11 @@ pub(super) fn create(state: &Snapshot, attributes: &Object, stamp: Stamp) -> Dec
         Some(known) => {
             let restored = known.with(attributes, stamp.at_ms)?; // (1)
             unique(state, &restored)?;
-            Ok(written("user.reactivate", Some(&known), restored, true))
+            if !known.deleted && known.object() == restored.object() {
+                return Ok(Decision::nothing(Answer::User { id: known.id, created: true }));
+            }
+            let action = if restored.active { "user.reactivate" } else { "user.replace" };
+            Ok(written(action, Some(&known), restored, true))
         }
     }
 }

@@ -41,7 +41,7 @@ async fn read(request: &mut Request<'_>) -> Result<(Object, Vec<String>), ScimEr
     let mut ignored = Vec::new();
     let mut attributes = normalise(&GROUP_TYPE, body, &request.app.settings.value_limits(), &mut ignored)?;
     request.note_ignored(&ignored);
-    let members = take_members(&mut attributes)?;
+    let members = take_members(&mut attributes);
     Ok((attributes, members))
 }
 

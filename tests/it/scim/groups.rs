@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::{on_each_database, support::Server};
 
-on_each_database!(one_member_of_a_large_group_costs_one_line);
+on_each_database!(one_member_of_a_large_group_costs_one_line, a_removal_that_names_nobody_removes_nobody);
 
 const MEMBERS: usize = 5_000;
 
@@ -55,4 +55,32 @@ async fn one_member_of_a_large_group_costs_one_line(server: Server) {
     assert_eq!(scim.delete(&path).await.status, 204);
     scim.get(&path).await.refused(404, None);
     assert!(scim.get(&format!("/Users/{}", ids[0])).await.expect(200).get("groups").is_none());
+}
+
+async fn a_removal_that_names_nobody_removes_nobody(server: Server) {
+    let scim = server.organization("acme");
+    let (ann, bob) = (scim.user("ann").await, scim.user("bob").await);
+    let members = json!([{ "value": ann, "display": "Ann" }, { "value": bob }]);
+    let group =
+        scim.post("/Groups", &json!({ "displayName": "G", "members": members })).await.expect(201)["id"]
+            .clone();
+    let path = format!("/Groups/{}", group.as_str().unwrap());
+    for unnamed in [json!([{ "display": "Ann" }]), json!([{ "value": null }]), json!([{ "type": "User" }])] {
+        for op in ["add", "remove", "replace"] {
+            let operation = json!([{ "op": op, "path": "members", "value": unnamed }]);
+            scim.patch(&path, &operation).await.refused(400, Some("invalidValue"));
+        }
+        scim.put(&path, &json!({ "displayName": "G", "members": unnamed }))
+            .await
+            .refused(400, Some("invalidValue"));
+    }
+    let operation = json!([{ "op": "remove", "path": "members", "value": [] }]);
+    let kept = scim.patch(&path, &operation).await.expect(200);
+    assert_eq!(kept["members"].as_array().unwrap().len(), 2);
+    let gone = scim.patch(&path, &json!([{ "op": "remove", "path": "members" }])).await.expect(200);
+    assert!(gone.get("members").is_none(), "without a value all are meant (RFC 7644 section 3.5.2.2)");
+    let user = format!("/Users/{ann}");
+    scim.patch(&user, &json!([{ "op": "add", "path": "emails", "value": "ann@x" }])).await.expect(200);
+    let operation = json!([{ "op": "remove", "path": "emails", "value": [] }]);
+    assert_eq!(scim.patch(&user, &operation).await.expect(200)["emails"][0]["value"], "ann@x");
 }

@@ -3,6 +3,7 @@ mod bad_input;
 mod endpoints;
 mod gone;
 mod groups;
+mod identity;
 mod lists;
 mod log;
 mod replay;

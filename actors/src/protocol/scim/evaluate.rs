@@ -15,6 +15,7 @@ use super::{
     Object,
     error::{ScimError, ScimType},
     filter::{Comparison, Filter, Literal},
+    fold::fold,
     path::AttributePath,
     schema::{Attribute, Kind, ResourceType},
     target::{Scope, Target, instant_ms},
@@ -162,7 +163,7 @@ fn operand(
             Some(Operand::Text(text.clone())) // (2)
         }
         (Kind::String | Kind::Reference | Kind::Binary, Literal::String(text)) => {
-            Some(Operand::Folded(text.to_lowercase()))
+            Some(Operand::Folded(fold(text)))
         } // (2)
         (Kind::Boolean, Literal::Boolean(flag)) if !part_of_text => Some(Operand::Boolean(*flag)),
         (Kind::Boolean, Literal::String(text)) if !part_of_text => {
@@ -204,7 +205,7 @@ fn is_present(value: &Value) -> bool {
 fn compares(value: &Value, op: Comparison, operand: &Operand) -> bool {
     match (value, operand) {
         (Value::String(text), Operand::Text(with)) => text_compares(text, op, with),
-        (Value::String(text), Operand::Folded(with)) => text_compares(&text.to_lowercase(), op, with),
+        (Value::String(text), Operand::Folded(with)) => text_compares(&fold(text), op, with),
         (Value::String(text), Operand::Instant(with)) => {
             instant_ms(text).is_some_and(|at| ordered(Some(at.cmp(with)), op))
         }

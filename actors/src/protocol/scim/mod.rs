@@ -6,6 +6,7 @@ pub mod discovery;
 pub mod error;
 pub mod evaluate;
 pub mod filter;
+mod fold;
 pub mod list;
 pub mod patch;
 pub mod path;
@@ -16,6 +17,7 @@ pub mod sort;
 mod target;
 
 pub use error::{ScimError, ScimType};
+pub use fold::fold;
 
 /// A JSON object: the attributes of a resource or of one complex value.
 pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -5,6 +5,7 @@
 //! 3. With `excludedAttributes`, what it names is left out.
 //! 4. With both, `excludedAttributes` is not looked at (the RFC forbids both; refusing helps nobody).
 //! 5. Names that no schema knows are ignored.
+//! 6. A value of which nothing is left is left out.
 use serde_json::Value;
 
 use super::{
@@ -109,17 +110,17 @@ impl Projection {
     }
 
     fn named(&self, extension: Option<&str>, key: &str, value: Value) -> Option<Value> {
-        let about = |name: &&Name| {
-            name.extension.as_deref().map(str::to_lowercase) == extension.map(str::to_lowercase)
-                && name.attribute.as_deref().is_some_and(|attribute| attribute.eq_ignore_ascii_case(key))
-        };
+        let about = |name: &&Name| name.is_about(extension, key);
         if self.only.is_empty() {
             let named: Vec<_> = self.without.iter().filter(about).collect();
             if named.iter().any(|name| name.sub.is_none()) {
                 return None; // (3)
             }
             let subs: Vec<_> = named.iter().filter_map(|name| name.sub.as_deref()).collect();
-            return Some(keep_parts(value, |part| !subs.iter().any(|sub| sub.eq_ignore_ascii_case(part))));
+            if subs.is_empty() {
+                return Some(value);
+            }
+            return keep_parts(value, |part| !subs.iter().any(|sub| sub.eq_ignore_ascii_case(part)));
         }
         let named: Vec<_> = self.only.iter().filter(about).collect();
         if named.is_empty() {
@@ -129,7 +130,7 @@ impl Projection {
             return Some(value);
         }
         let subs: Vec<_> = named.iter().filter_map(|name| name.sub.as_deref()).collect();
-        Some(keep_parts(value, |part| subs.iter().any(|sub| sub.eq_ignore_ascii_case(part))))
+        keep_parts(value, |part| subs.iter().any(|sub| sub.eq_ignore_ascii_case(part)))
     }
 }
 
@@ -145,23 +146,41 @@ impl Name {
                 attribute: Some(located.attribute.name.to_owned()),
                 sub: path.sub_attribute,
             }),
-            // A custom extension: only the resource can tell whether this names it or a part of it, so
-            // the whole is meant (a part asked for brings the whole).
+            // A custom extension: only the resource can tell whether this names it or a part of it.
             None if is_urn(text) => {
                 Some(Self { extension: Some(text.to_owned()), attribute: None, sub: None })
             }
             None => None, // (5)
         }
     }
+
+    /// Whether it names an attribute, or a part of it, at the top level or in an extension.
+    fn is_about(&self, extension: Option<&str>, key: &str) -> bool {
+        match (self.extension.as_deref(), self.attribute.as_deref(), extension) {
+            (None, Some(own), None) => own.eq_ignore_ascii_case(key),
+            (Some(urn), Some(own), Some(extension)) => {
+                urn.eq_ignore_ascii_case(extension) && own.eq_ignore_ascii_case(key)
+            }
+            (Some(custom), None, Some(extension)) => custom.rsplit_once(':').is_some_and(|(urn, own)| {
+                urn.eq_ignore_ascii_case(extension) && own.eq_ignore_ascii_case(key)
+            }),
+            _ => false,
+        }
+    }
 }
 
-fn keep_parts(value: Value, keep: impl Fn(&str) -> bool + Copy) -> Value {
+/// (6)
+fn keep_parts(value: Value, keep: impl Fn(&str) -> bool + Copy) -> Option<Value> {
     match value {
-        Value::Object(parts) => Value::Object(parts.into_iter().filter(|(part, _)| keep(part)).collect()),
-        Value::Array(values) => {
-            Value::Array(values.into_iter().map(|value| keep_parts(value, keep)).collect())
+        Value::Object(parts) => {
+            let kept: Object = parts.into_iter().filter(|(part, _)| keep(part)).collect();
+            (!kept.is_empty()).then_some(Value::Object(kept))
         }
-        simple => simple,
+        Value::Array(values) => {
+            let kept: Vec<_> = values.into_iter().filter_map(|value| keep_parts(value, keep)).collect();
+            (!kept.is_empty()).then_some(Value::Array(kept))
+        }
+        simple => Some(simple),
     }
 }
 
@@ -177,7 +196,7 @@ mod tests {
             "schemas": [], "id": "1", "userName": "ann", "title": "CEO",
             "emails": [{ "value": "a@x", "type": "work" }],
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "R&D", "costCenter": "7" },
-            "urn:custom:1.0:Thing": { "a": 1 },
+            "urn:custom:1.0:Thing": { "a": 1, "b": 2 },
             "meta": { "resourceType": "User" }
         });
         let limits = FilterLimits { length_bytes: 200, depth: 3 };
@@ -202,12 +221,16 @@ mod tests {
             json!({ "schemas": [], "id": "1", ENTERPRISE_USER.id: { "department": "R&D" } })
         );
         assert_eq!(projected(&[ENTERPRISE_USER.id], &[])[ENTERPRISE_USER.id]["costCenter"], "7");
-        assert_eq!(projected(&["urn:custom:1.0:thing"], &[])["urn:custom:1.0:Thing"], json!({ "a": 1 }));
+        let custom = |name| projected(&[name], &[])["urn:custom:1.0:Thing"].clone();
+        assert_eq!(custom("urn:custom:1.0:thing"), json!({ "a": 1, "b": 2 }));
+        assert_eq!(custom("urn:custom:1.0:thing:B"), json!({ "b": 2 }), "a part of it");
+        assert_eq!(projected(&["emails.nonsense"], &[]), json!({ "schemas": [], "id": "1" }));
     }
 
     #[test]
     fn leaves_out_what_is_excluded() {
-        let left = projected(&[], &["id", "emails.type", "meta", ENTERPRISE_USER.id]);
+        let left =
+            projected(&[], &["id", "emails.type", "meta", ENTERPRISE_USER.id, "urn:custom:1.0:Thing:b"]);
         assert_eq!(
             left,
             json!({ "schemas": [], "id": "1", "userName": "ann", "title": "CEO", "emails": [{ "value": "a@x" }], "urn:custom:1.0:Thing": { "a": 1 } })

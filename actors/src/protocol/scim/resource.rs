@@ -7,7 +7,7 @@
 //! 4. null, an empty array and an empty object mean: no value (RFC 7643 §2.5).
 //! 5. Values have the type of the schema; "true" and "false" count as booleans, a single value as an
 //!    array of one, a bare string as the `value` of a complex attribute (Entra ID sends all three).
-//! 6. Required attributes are there and not blank.
+//! 6. Required attributes are there and not blank; so are required parts of a value.
 //! 7. `primary` is true at most once.
 //! 8. What is write-only (`password`) is accepted and never kept.
 //! 9. `schemas`, when sent, names the core schema; it is computed from what is there.
@@ -54,20 +54,14 @@ pub fn mentions(body: &Object, attribute: &str) -> bool {
 }
 
 /// Takes `members` out of a normalised group: ids as the client wrote them.
-///
-/// # Errors
-/// 400 `invalidValue` for a member without `value`.
-pub fn take_members(group: &mut Object) -> Result<Vec<String>, ScimError> {
-    match group.remove("members") {
-        Some(Value::Array(members)) => members.iter().map(member_id).collect(),
-        _ => Ok(Vec::new()),
-    }
+pub fn take_members(group: &mut Object) -> Vec<String> {
+    member_ids(group.remove("members"))
 }
 
-/// The id in one normalised value of `members`.
-pub(super) fn member_id(member: &Value) -> Result<String, ScimError> {
-    let id = member.get("value").and_then(Value::as_str).map(str::to_owned);
-    id.ok_or_else(|| ScimError::bad(ScimType::InvalidValue, "Each of members needs a value."))
+/// The ids in normalised `members`, each of which has one.
+pub(super) fn member_ids(members: Option<Value>) -> Vec<String> {
+    let Some(Value::Array(members)) = members else { return Vec::new() };
+    members.iter().filter_map(|member| member["value"].as_str()).map(str::to_owned).collect()
 }
 
 struct Reader<'a> {
@@ -277,6 +271,10 @@ fn complex(
         {
             return Err(ScimError::bad(ScimType::InvalidSyntax, format!("{at} is there twice."))); // (1)
         }
+    }
+    let lacks = |part: &&Attribute| part.required && !kept.contains_key(part.name);
+    if let Some(part) = attribute.sub_attributes.iter().find(lacks) {
+        return Err(ScimError::bad(ScimType::InvalidValue, format!("{at}.{} is required.", part.name))); // (6)
     }
     Ok((!kept.is_empty()).then_some(Value::Object(kept))) // (4)
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     Object,
     error::{ScimError, ScimType},
+    fold::fold,
     path::{AttributePath, FilterLimits},
     schema::{Kind, ResourceType},
     target::{Scope, Target, instant_ms},
@@ -54,7 +55,7 @@ impl SortKey {
             .and_then(Target::leaf)
             .ok_or_else(|| ScimError::bad(ScimType::InvalidPath, format!("Cannot sort by {sort_by}.")))?;
         let descending = match sort_order.map(str::to_ascii_lowercase).as_deref() {
-            None | Some("ascending") => false, // (1)
+            None | Some("") | Some("ascending") => false, // (1)
             Some("descending") => true,
             Some(_) => {
                 return Err(ScimError::bad(ScimType::InvalidValue, "sortOrder is ascending or descending."));
@@ -84,7 +85,7 @@ impl SortKey {
                 instant_ms(text).map_or(SortValue::Absent, SortValue::Instant)
             }
             Some(Value::String(text)) if described.case_exact => SortValue::Text(text.clone()),
-            Some(Value::String(text)) => SortValue::Text(text.to_lowercase()), // (2)
+            Some(Value::String(text)) => SortValue::Text(fold(text)), // (2)
             _ => SortValue::Absent,
         }
     }

@@ -7,7 +7,7 @@
 //! 4. `replace` of a multi-valued attribute puts the new values in place of all (§3.5.2.3).
 //! 5. A value filter that fits nothing is `noTarget` for `add` and `replace` (§3.5.2.3), unless it says by
 //!    `eq` alone what the value looks like: then the value is made. `remove` of nothing changes nothing.
-//! 6. `remove` with values and no filter removes these values only (Entra ID).
+//! 6. `remove` with values and no filter removes these values only (Entra ID); a list of none removes none.
 //! 7. Setting `primary` on one value takes it from the others (§3.5.2).
 //! 8. A required attribute cannot be removed: `mutability` (§3.5.2.2).
 use serde_json::Value;
@@ -16,6 +16,7 @@ use super::{Operation, Place, ValueFilter, Verb};
 use crate::protocol::scim::{
     Object,
     error::{ScimError, ScimType},
+    fold::fold,
     resource::{check_required, coerce, finish, is_primary, object_at},
     schema::{Attribute, ResourceType},
 };
@@ -113,6 +114,7 @@ impl Edit<'_> {
                 self.retain(holder, |old| !values.iter().any(|value| self.is_same(old, value))); // (6)
                 Ok(())
             }
+            (Verb::Remove, None) if value.is_array() => Ok(()), // (6)
             (Verb::Remove, _) | (Verb::Replace, None) => self.remove(holder),
             (Verb::Add, None) => Ok(()),
             (Verb::Add, Some(Value::Array(values))) => {
@@ -138,7 +140,7 @@ impl Edit<'_> {
     fn is_same(&self, old: &Value, new: &Value) -> bool {
         let exact = self.attribute.sub_attribute("value").unwrap_or(self.attribute).case_exact;
         let equal = |left: &Value, right: &Value| match (left.as_str(), right.as_str()) {
-            (Some(left), Some(right)) if !exact => left.to_lowercase() == right.to_lowercase(),
+            (Some(left), Some(right)) if !exact => fold(left) == fold(right),
             _ => left == right,
         };
         match (old.get("value"), new.get("value")) {

@@ -3,7 +3,7 @@ use super::{Operation, Place, Verb};
 use crate::protocol::scim::{
     error::{ScimError, ScimType},
     filter::{Comparison, Filter, Literal},
-    resource::{coerce, member_id},
+    resource::{coerce, member_ids},
 };
 
 /// One step on a group's members; ids as the client wrote them.
@@ -54,16 +54,12 @@ fn change(operation: &Operation) -> Result<Option<MembershipChange>, ScimError> 
             )),
         };
     }
-    let ids = match coerce(attribute, operation.value.clone(), attribute.name, &operation.limits)? {
-        Some(serde_json::Value::Array(members)) => {
-            members.iter().map(member_id).collect::<Result<Vec<_>, _>>()?
-        }
-        _ => Vec::new(),
-    };
+    let ids = member_ids(coerce(attribute, operation.value.clone(), attribute.name, &operation.limits)?);
     Ok(match operation.verb {
         Verb::Add => Some(MembershipChange::Add(ids)),
         Verb::Replace => Some(MembershipChange::Replace(ids)),
-        Verb::Remove if ids.is_empty() => Some(MembershipChange::Replace(Vec::new())),
+        // Without a value all go; a list that names nobody takes nobody away.
+        Verb::Remove if operation.value.is_null() => Some(MembershipChange::Replace(Vec::new())),
         Verb::Remove => Some(MembershipChange::Remove(ids)),
     })
 }

@@ -13,7 +13,7 @@ pub static GROUP: Schema = Schema {
 };
 
 const MEMBER: &[Attribute] = &[
-    Attribute::text("value", "Id of the user.").exact().immutable(),
+    Attribute::text("value", "Id of the user.").required().exact().immutable(),
     Attribute::reference("$ref", "Address of the user.", &["User"]).immutable(),
     Attribute::text("type", "Kind of member.").immutable().canonical(&["User"]),
 ];

@@ -6,6 +6,8 @@
 //! 3. It is written in batches, so it wakes the database at most once an interval, and not at all without requests.
 //! 4. A use of a token is noted in the same batch, the last one only.
 //! 5. What is older than the retention is forgotten, a little at a time.
+//! 6. What a client makes up is cut to a length, and holds nothing that the database refuses: one row that PostgreSQL
+//!    does not take, for a NUL, would take the others of its batch along.
 use std::{
     net::IpAddr,
     sync::{

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{on_each_database, support::Server};
 
-on_each_database!(every_request_is_told_and_reads_are_counted);
+on_each_database!(every_request_is_told_and_reads_are_counted, what_one_client_makes_up_costs_another_no_row);
 
 fn lines(server: &Server) -> Vec<Value> {
     let export = server.run(&["scim-log", "export", "--org", "acme"]);
@@ -62,4 +62,27 @@ async fn every_request_is_told_and_reads_are_counted(mut server: Server) {
     server.terminate();
     assert!(server.ended().await);
     assert!(lines(&server).iter().any(|line| line["method"] == "DELETE"));
+}
+
+async fn what_one_client_makes_up_costs_another_no_row(mut server: Server) {
+    let (acme, globex) = (server.organization("acme"), server.organization("globex"));
+    // All of it goes into one batch, which PostgreSQL would refuse for the NUL.
+    let long = "x".repeat(50_000);
+    globex.post("/Users", &json!({ "userName": "gus", "\0": 1, long.clone(): 2 })).await.expect(201);
+    globex.post("/Users", &json!({ "userName": "g\0" })).await.expect(201);
+    globex.post("/Users", &json!({ "userName": "G\0" })).await.refused(409, Some("uniqueness"));
+    globex.delete(&format!("/Users/{long}")).await.refused(404, None);
+    let made = acme.user("ann").await;
+    let stranger = server.client(&"x".repeat(64));
+    for number in 0..50 {
+        stranger.call(&format!("M{number}"), "/Users", None).await.refused(401, None);
+    }
+    server.terminate();
+    assert!(server.ended().await);
+    let own = lines(&server);
+    assert!(own.iter().any(|line| line["method"] == "POST" && line["status"] == 201), "{made}: {own:?}");
+    let refused = "org_id IS NULL AND status = 401";
+    assert!(server.rows("scim_requests", refused).await <= 2, "strangers cost a row a minute");
+    assert_eq!(server.rows("scim_requests", "length(detail) > 1000 OR length(path) > 500").await, 0);
+    assert_eq!(server.rows("scim_requests", "status = 409").await, 1);
 }

@@ -1,4 +1,5 @@
-//! What is written of the log at once, and what of it shares a row. Rules (1), (2) and (4) are those of [`super`].
+//! What is written of the log at once, and what of it shares a row. Rules (1), (2), (4) and (6) are those of
+//! [`super`].
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::IpAddr,
@@ -17,6 +18,8 @@ use crate::store::{
 
 const MINUTE_MS: i64 = 60_000;
 const USER_AGENT_CHARS: usize = 200;
+const PATH_CHARS: usize = 500;
+const DETAIL_CHARS: usize = 1_000;
 /// Names in the paths of SCIM.
 const KNOWN: [&str; 8] =
     ["Users", "Groups", "Roles", ".search", "ServiceProviderConfig", "ResourceTypes", "Schemas", ""];
@@ -97,9 +100,33 @@ impl Place {
     }
 }
 
+/// (6)
+fn kept(text: &str, chars: usize) -> String {
+    text.chars().take(chars).map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The methods that HTTP knows, and one for those that somebody makes up (2).
+fn known(method: &http::Method) -> http::Method {
+    use http::Method;
+    const STANDARD: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    let other = || Method::from_bytes(b"OTHER").unwrap_or_default();
+    STANDARD.into_iter().find(|standard| standard == method).unwrap_or_else(other)
+}
+
 impl Key {
     /// (2)
     pub(super) fn new(answered: &mut Answered<'_>) -> Self {
+        answered.detail = answered.detail.take().map(|detail| kept(&detail, DETAIL_CHARS)); // (6)
         let Answered { right, ip, status, path, .. } = *answered;
         let is_read =
             matches!(*answered.method, http::Method::GET | http::Method::HEAD) || path.ends_with(".search");
@@ -113,8 +140,8 @@ impl Key {
             minute_ms: answered.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS,
             right,
             ip,
-            method: answered.method.clone(),
-            path: if is_bad_token { Place::Own(path.to_owned()) } else { Place::route(path) },
+            method: known(answered.method),
+            path: if is_bad_token { Place::Own(kept(path, PATH_CHARS)) } else { Place::route(path) },
             status,
             detail: answered.detail.take(),
         })
@@ -123,7 +150,7 @@ impl Key {
     /// The first of its kind.
     fn row(&self, answered: Answered<'_>) -> ScimRequest {
         let (id, path, detail) = match self {
-            Self::Alone(id) => (*id, answered.path.to_owned(), answered.detail),
+            Self::Alone(id) => (*id, kept(answered.path, PATH_CHARS), answered.detail), // (6)
             Self::Many(alike) => (alike.id(), alike.path.text(), alike.detail.clone()),
         };
         ScimRequest {
@@ -132,7 +159,7 @@ impl Key {
             token_id: answered.right.and_then(|(_, token)| token).map(|token| token.0),
             at_ms: answered.at_ms,
             ip: answered.ip.to_string(),
-            method: answered.method.to_string(),
+            method: known(answered.method).to_string(),
             path,
             status: i16::try_from(answered.status).unwrap_or_default(),
             detail,

@@ -6,16 +6,16 @@ use std::{
 };
 
 use ceven_actors::{clock::Clock, protocol::scim::ScimError};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::reply::Response;
 
 use super::{
-    BodyStream,
     body::read_json,
-    body_stream,
     reply::{self, Failure},
+    server::Routes,
+    unread::Unread,
 };
 use crate::{app::App, logs::Logs, metrics};
 
@@ -41,25 +41,17 @@ pub struct Node {
 type Answer = Result<Response, Failure>;
 
 /// Everything the admin listener answers.
-pub fn routes(node: Arc<Node>) -> BoxedFilter<(Response,)> {
-    warp::any()
-        .and(warp::method())
-        .and(warp::path::full())
-        .and(warp::header::headers_cloned())
-        .and(warp::body::stream())
-        .then(move |method: Method, path: warp::path::FullPath, headers: HeaderMap, body| {
-            let (node, body) = (node.clone(), body_stream(body));
-            async move {
-                let answer = node.answer(method.as_str(), path.as_str(), &headers, body).await;
-                answer.unwrap_or_else(|failure| reply::failure(&failure))
-            }
-        })
-        .boxed()
+pub fn routes(node: Arc<Node>) -> Routes {
+    Routes::whole(move |request, _| {
+        let node = node.clone();
+        async move { node.answer(request).await.unwrap_or_else(|failure| reply::failure(&failure)) }
+    })
 }
 
 impl Node {
-    async fn answer(&self, method: &str, path: &str, headers: &HeaderMap, body: BodyStream) -> Answer {
-        match (method, path) {
+    async fn answer(&self, request: Request<Unread>) -> Answer {
+        let (head, body) = request.into_parts();
+        match (head.method.as_str(), head.uri.path()) {
             ("GET" | "HEAD", "/healthz") => Ok(text("ok\n")),
             ("GET" | "HEAD", "/readyz") => Ok(match self.ready().await {
                 Ok(()) => text("ready\n"),
@@ -67,7 +59,7 @@ impl Node {
             }),
             ("GET" | "HEAD", "/metrics") => Ok(self.metrics().await),
             ("GET" | "HEAD", "/log") => Ok(reply::json(StatusCode::OK, &self.logs.view())),
-            ("PUT", "/log") => self.raise_log(headers, body).await,
+            ("PUT", "/log") => self.raise_log(&head.headers, body).await,
             ("DELETE", "/log") => {
                 self.logs.restore();
                 Ok(reply::json(StatusCode::OK, &self.logs.view()))
@@ -110,7 +102,7 @@ impl Node {
     }
 
     /// `{"filter": "debug", "for_secs": 600}`.
-    async fn raise_log(&self, headers: &HeaderMap, body: BodyStream) -> Answer {
+    async fn raise_log(&self, headers: &HeaderMap, body: Unread) -> Answer {
         let body = read_json(headers, body, BODY_BYTES, BODY_TIMEOUT).await?;
         let filter = body["filter"].as_str().ok_or_else(|| Failure::Bad("filter must be a text.".into()))?;
         let lasting = match &body["for_secs"] {

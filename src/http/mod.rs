@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
 use tracing::Instrument as _;
 use uuid::Uuid;
-use warp::{Filter, reply::Response};
+use warp::reply::Response;
 
 pub mod admin;
 pub mod api;
@@ -29,13 +29,10 @@ pub mod sso;
 pub mod stream;
 pub mod unread;
 
-use server::{Head, Routes};
+use server::Routes;
+use unread::Unread;
 
 use crate::{app::App, net::address::Range, sign_in::Origin, traces, ui};
-
-/// Bytes of a request's body as they come in.
-pub type BodyStream =
-    std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<bytes::Bytes, warp::Error>> + Send + Sync>>;
 
 /// Who passed a request on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +65,7 @@ pub struct Incoming {
     /// Id of the request: in the audit log, in every line of the log, and in the answer.
     pub request_id: String,
     /// Body.
-    pub body: BodyStream,
+    pub body: Unread,
 }
 
 impl Incoming {
@@ -85,12 +82,10 @@ impl Incoming {
 
 /// Everything the public listener answers. Nothing is rejected: every answer is a reply.
 pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
-    let filter = warp::ext::get::<Head>().and(warp::body::stream()).then(move |head: Head, body| {
-        let (app, trusted, body) = (app.clone(), trusted.clone(), body_stream(body));
+    Routes::whole(move |request, peer| {
+        let (app, trusted) = (app.clone(), trusted.clone());
         async move {
-            let Some((head, peer)) = head.take() else {
-                return reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "The request was taken twice.");
-            };
+            let (head, body) = request.into_parts();
             let id = app.clock.new_id();
             let (client_ip, proxy) = client_ip::client_ip(peer.ip(), &head.headers, &trusted);
             let incoming = Incoming {
@@ -100,21 +95,12 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
                 headers: head.headers,
                 client_ip,
                 proxy,
-                request_id: id.to_string(),
+                request_id: id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned(),
                 body,
             };
             answer(&app, id, incoming).await
         }
-    });
-    Routes::of_heads(filter.boxed())
-}
-
-fn body_stream<B: bytes::Buf>(
-    body: impl futures_util::Stream<Item = Result<B, warp::Error>> + Send + Sync + 'static,
-) -> BodyStream {
-    Box::pin(futures_util::StreamExt::map(body, |part| {
-        part.map(|mut part| part.copy_to_bytes(part.remaining()))
-    }))
+    })
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, request::Parts};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -14,9 +14,12 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
-use warp::{filters::BoxedFilter, reply::Response};
+use warp::{Filter as _, filters::BoxedFilter, reply::Response};
 
-use super::unread::{Discard, Unread};
+use super::{
+    reply,
+    unread::{Discard, Unread},
+};
 
 /// How connections are held.
 #[derive(Debug, Clone, Copy)]
@@ -44,39 +47,51 @@ impl ServerLimits {
 /// What a server answers by.
 pub struct Routes {
     filter: BoxedFilter<(Response,)>,
-    wants_heads: bool,
+    takes_whole: bool,
 }
 
 impl From<BoxedFilter<(Response,)>> for Routes {
     fn from(filter: BoxedFilter<(Response,)>) -> Self {
-        Self { filter, wants_heads: false }
+        Self { filter, takes_whole: false }
     }
 }
 
 impl Routes {
-    /// A filter that gets a request's head as an extension, a [`Head`], and not otherwise: warp's own filters copy
-    /// every header.
-    pub fn of_heads(filter: BoxedFilter<(Response,)>) -> Self {
-        Self { filter, wants_heads: true }
+    /// One answer to everything, which gets each request whole, with the other end of its connection: warp's own filters
+    /// copy every header and box every body.
+    pub fn whole<A, F>(answer: A) -> Self
+    where
+        A: Fn(Request<Unread>, SocketAddr) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response> + Send,
+    {
+        let filter = warp::ext::get::<Handed>().then(move |handed: Handed| {
+            let answering = handed.take().map(|(request, peer)| answer(request, peer));
+            async move {
+                match answering {
+                    Some(answering) => answering.await,
+                    None => reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "The request was taken twice."),
+                }
+            }
+        });
+        Self { filter: filter.boxed(), takes_whole: true }
     }
 }
 
-/// Everything of a request but its body, for one taker.
+/// A request, for one taker.
 #[derive(Clone)]
-pub struct Head(Arc<Mutex<Option<Parts>>>, SocketAddr);
+struct Handed(Arc<Mutex<Option<Request<Unread>>>>, SocketAddr);
 
-impl Head {
-    fn split_off(request: Request<Unread>, peer: SocketAddr) -> Request<Unread> {
-        let (parts, body) = request.into_parts();
-        let mut rest = Request::new(body);
-        rest.extensions_mut().insert(Self(Arc::new(Mutex::new(Some(parts))), peer));
-        rest
+impl Handed {
+    fn wrap(request: Request<Unread>, peer: SocketAddr) -> Request<Unread> {
+        let mut wrapper = Request::new(Unread::default());
+        wrapper.extensions_mut().insert(Self(Arc::new(Mutex::new(Some(request))), peer));
+        wrapper
     }
 
-    /// The head, and the other end of the connection as the accept loop saw it; nothing the second time.
-    pub fn take(self) -> Option<(Parts, SocketAddr)> {
-        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some((parts, self.1))
+    /// Nothing the second time.
+    fn take(self) -> Option<(Request<Unread>, SocketAddr)> {
+        let request = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some((request, self.1))
     }
 }
 
@@ -92,7 +107,7 @@ pub async fn serve(
     limits: ServerLimits,
     stop: CancellationToken,
 ) -> bool {
-    let Routes { filter, wants_heads } = routes.into();
+    let Routes { filter, takes_whole } = routes.into();
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections.max(1)));
     loop {
@@ -118,7 +133,7 @@ pub async fn serve(
         let service = warp::service(filter.clone());
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let request = Unread::guard(request, limits.discard);
-            let request = if wants_heads { Head::split_off(request, peer) } else { request };
+            let request = if takes_whole { Handed::wrap(request, peer) } else { request };
             hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
         });
         let connection = hyper::server::conn::http1::Builder::new()

@@ -11,11 +11,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http::{Request, header::EXPECT};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 /// How much is thrown away before the connection is cut.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Discard {
     /// Of one body.
     pub bytes: u64,
@@ -23,7 +24,8 @@ pub struct Discard {
     pub time: Duration,
 }
 
-/// A body whose rest is read by itself once nobody wants it.
+/// A request's body as it comes in, whose rest is read by itself once nobody wants it. The default has none.
+#[derive(Default)]
 pub struct Unread {
     body: Option<Incoming>,
     discard: Discard,
@@ -62,6 +64,25 @@ impl Body for Unread {
 
     fn size_hint(&self) -> SizeHint {
         self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Stream for Unread {
+    type Item = Result<Bytes, hyper::Error>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        loop {
+            let frame = std::task::ready!(self.as_mut().poll_frame(context));
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(bytes))) => return Poll::Ready(Some(Ok(bytes))),
+                Some(Ok(Err(_))) => {} // trailers
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
     }
 }
 

@@ -238,7 +238,7 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
 
 async fn read(app: &App, incoming: &mut Incoming) -> Result<Form, Failure> {
     let timeout = Duration::from_millis(app.settings.server.body_read_timeout_ms);
-    let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+    let body = std::mem::take(&mut incoming.body);
     Ok(Form(read_form(&incoming.headers, body, FORM_BYTES, timeout).await?))
 }
 

@@ -47,6 +47,11 @@ pub fn digest(token: &str) -> Digest {
 /// The token in an `Authorization` header: `Bearer x` without case, and what people paste by mistake,
 /// `Bearer Bearer x` and the bare token.
 pub fn from_header(header: &str) -> &str {
+    if let Some(token) =
+        header.strip_prefix("Bearer ").filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        return token; // as everyone sends it
+    }
     let mut rest = header.trim();
     while let Some((_, token)) =
         rest.split_once(char::is_whitespace).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))

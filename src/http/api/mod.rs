@@ -153,7 +153,7 @@ impl<'a> Call<'a> {
     /// The body as an object; no body is an empty one.
     async fn object(&mut self) -> Result<Map<String, Value>, Failure> {
         let timeout = Duration::from_millis(self.app.settings.server.body_read_timeout_ms);
-        let body = std::mem::replace(&mut self.incoming.body, Box::pin(futures_util::stream::empty()));
+        let body = std::mem::take(&mut self.incoming.body);
         let has_no_body =
             self.incoming.headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
                 && !self.incoming.headers.contains_key(header::TRANSFER_ENCODING);

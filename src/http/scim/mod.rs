@@ -149,7 +149,7 @@ impl Request<'_> {
 
     async fn json(&mut self, limit_bytes: usize) -> Result<Value, ScimError> {
         let timeout = Duration::from_millis(self.app.settings.server.body_read_timeout_ms);
-        let body = std::mem::replace(&mut self.incoming.body, Box::pin(futures_util::stream::empty()));
+        let body = std::mem::take(&mut self.incoming.body);
         read_json(&self.incoming.headers, body, limit_bytes, timeout).await
     }
 

@@ -64,7 +64,7 @@ async fn merge_form(app: &App, incoming: &mut Incoming) -> Result<(), Response> 
         return Ok(());
     }
     let timeout = std::time::Duration::from_millis(app.settings.server.body_read_timeout_ms);
-    let body = std::mem::replace(&mut incoming.body, Box::pin(futures_util::stream::empty()));
+    let body = std::mem::take(&mut incoming.body);
     let fields = read_form(&incoming.headers, body, FORM_BYTES, timeout).await;
     let fields = fields.map_err(|error| reply::failure(&error.into()))?;
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -89,3 +89,56 @@ const follow = () => {
   setInterval(() => isBehind && refresh(), 1000);
 };
 follow();
+
+// Times are UTC. One that lies ahead is told in the reader's own zone as well.
+const zone = new Intl.DateTimeFormat(undefined, {
+  weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
+const local = (at) => (Number.isNaN(at.getTime()) ? "" : `for you: ${zone.format(at)}`);
+for (const part of document.querySelectorAll("[data-local]")) {
+  if (part.dataset.local && !part.closest("[data-live]")) part.textContent = ` (${local(new Date(part.dataset.local))})`;
+}
+document.addEventListener("input", (event) => {
+  if (!event.target.matches("[data-utc]")) return;
+  event.target.parentElement.querySelector("[data-local]").textContent = local(new Date(`${event.target.value}Z`));
+});
+
+// What was typed into a form is not lost when the session had ended meanwhile: it waits in this tab until the form's page
+// is opened again. Secrets and words that confirm are typed again.
+const DRAFT = "ceven draft";
+const KEPT = "input:not([type=password], [type=hidden], [name=confirm]), select";
+const path = (address) => new URL(address, location.href).pathname;
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || location.pathname.startsWith("/login")) return;
+  const fields = [...form.querySelectorAll(KEPT)].map(({ name, type, value, checked }) => ({ name, type, value, checked }));
+  const draft = { page: location.pathname, form: path(form.action), fields };
+  if (fields.length > 0) sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+});
+const restore = () => {
+  const draft = JSON.parse(sessionStorage.getItem(DRAFT));
+  if (!draft) return;
+  if (document.querySelector("[data-keep-typed]")) {
+    sessionStorage.setItem(DRAFT, JSON.stringify({ ...draft, isKept: true }));
+    return;
+  }
+  if (location.pathname.startsWith("/login")) return;
+  sessionStorage.removeItem(DRAFT);
+  const form = [...document.forms].find((one) => one.method === "post" && path(one.action) === draft.form);
+  if (!draft.isKept || draft.page !== location.pathname || !form) return;
+  for (const { name, type, value, checked } of draft.fields) {
+    const fields = [...form.querySelectorAll(KEPT)].filter((field) => field.name === name && field.type === type);
+    const isTicked = type === "radio" || type === "checkbox";
+    const field = isTicked ? fields.find((one) => one.value === value) : fields[0];
+    if (!field) continue;
+    if (isTicked) field.checked = checked;
+    else field.value = value;
+    if (value && !isTicked) for (let part = field.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+  }
+  const note = document.createElement("p");
+  note.className = "notice ok";
+  note.setAttribute("role", "status");
+  note.textContent = "What you had typed is here again, but for secrets. Nothing was sent.";
+  form.prepend(note);
+};
+restore();

@@ -133,6 +133,19 @@ pub(super) fn bare(mode: Mode, title: &str, main: Markup) -> Markup {
     document(mode, title, body)
 }
 
+/// For a form of an earlier session, or of somebody else's page: nothing is wrong with whoever has sent it.
+pub(super) fn stale(mode: Mode, here: &str, request_id: &str) -> Markup {
+    let main = html! {
+        section.card data-keep-typed {
+            h1 { "This page is from an earlier sign-in" }
+            p { "Nothing was changed. You have signed in anew since it was opened; open it again, and send it once more." }
+            p.meta { "For support: request " code { (request_id) } }
+            p { a.button.primary href=(here) { "Open the page again" } }
+        }
+    };
+    bare(mode, "This page is from an earlier sign-in", main)
+}
+
 /// A page for a request that is not answered with what it asked for.
 pub(super) fn error(mode: Mode, status: StatusCode, detail: &str, request_id: Option<&str>) -> Markup {
     let (title, next) = match status.as_u16() {

@@ -135,10 +135,15 @@ pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Re
     response
 }
 
-/// Where to come back to after signing in: pages only, a form is not sent again.
+/// Where to come back to after signing in: pages only. A form is not sent again; its page is where it was filled in.
 fn here(incoming: &Incoming) -> String {
     match (incoming.method.is_safe(), incoming.query.as_str()) {
-        (false, _) => "/app".into(),
+        (false, _) => {
+            let page = incoming.headers.get(header::REFERER).and_then(|page| page.to_str().ok());
+            let page = page.and_then(|page| page.parse::<http::Uri>().ok());
+            let page = page.and_then(|page| page.into_parts().path_and_query);
+            safe_target(page.as_ref().map_or("/app", |page| page.as_str())).to_owned()
+        }
         (true, "") => format!("/{}", incoming.path),
         (true, query) => format!("/{}?{query}", incoming.path),
     }
@@ -148,6 +153,7 @@ fn refused(mode: Mode, failure: &Failure, here: &str, request_id: &str) -> Respo
     match failure {
         Failure::NotSignedIn(NotSignedIn::Never) => see_other(&login::address(here, None)),
         Failure::NotSignedIn(NotSignedIn::Ended) => see_other(&login::address(here, Some("session_ended"))),
+        Failure::Csrf => page(failure.parts().0, layout::stale(mode, here, request_id)),
         failure => {
             let (status, detail) = failure.parts();
             let mut response = page(status, layout::error(mode, status, &detail, Some(request_id)));
@@ -224,6 +230,7 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         }
         ("GET", ["app", "audit"]) => audit::show(ask).await,
         ("POST", ["app", "audit", "verify"]) => audit::verify(ask).await,
+        ("GET", ["app", "audit", "verify"]) => Ok(see_other("/app/audit")),
         ("GET", ["app", "audit", seq]) => audit_entry::show(ask, seq).await,
         ("GET", ["app", "api"]) => api::show(ask),
         ("GET", ["app", "settings"]) => settings::show(ask),
@@ -231,6 +238,13 @@ async fn route(ask: &Ask<'_>, method: &str, segments: &[&str]) -> Answer {
         ("GET", ["app", "settings", "doctor"]) => doctor::show(ask),
         ("POST", ["app", "settings", "doctor"]) => doctor::run(ask).await,
         ("POST", ["app", "settings", "sessions", id]) => settings::end_session(ask, id).await,
+        // What a form has shown is shown at its own address, which somebody may ask for again: then its page is shown.
+        ("GET", ["app", "connectors", id, "check" | "coverage" | "remove"]) => Ok(see_other(&format!(
+            "/app/connectors/{}",
+            id.parse::<uuid::Uuid>().map_err(|_| Failure::Nowhere)?
+        ))),
+        ("GET", ["app", "sso", "okta", "stream", ..]) => Ok(see_other("/app/sso/okta")),
+        ("GET", ["app", "settings", "guard"]) => Ok(see_other("/app/settings")),
         ("GET" | "POST", _) => Err(Failure::Nowhere),
         _ => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),
     }

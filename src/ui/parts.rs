@@ -61,6 +61,11 @@ pub(super) fn time(at_ms: i64) -> Markup {
     html! { time datetime=(exact) title=(exact) { (exact[..10]) " " (exact[11..16]) } }
 }
 
+/// A time that lies ahead, with its zone; a script says besides which that is for the reader.
+pub(super) fn planned(at_ms: i64) -> Markup {
+    html! { (time(at_ms)) " UTC" span.meta data-local=(rfc3339(at_ms)) {} }
+}
+
 /// How long ago, in one word and a number.
 pub(super) fn ago(at_ms: i64, now_ms: i64) -> Markup {
     let exact = rfc3339(at_ms);

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 
 import { check, must, until } from "./report.mjs";
-import { PEOPLE, person } from "./seed.mjs";
+import { ADMIN, ORG, PASSWORD, PEOPLE, person } from "./seed.mjs";
 import { ScimTool } from "./tools.mjs";
 
 /** Presses Tab until what has the focus fits; nothing else may be needed to get there. */
@@ -106,8 +106,82 @@ async function keyFile({ page }) {
   await page.getByRole("button", { name: "Connect" }).click();
   await page.getByText("The tool was connected.").waitFor();
   must(!(await page.content()).includes("PRIVATE KEY"), "the key is not shown again");
+  must(!(await page.getByRole("button", { name: "Disconnect" }).isVisible()), "one click forgets no credentials");
+  await page.getByText("Disconnect…").click();
   await page.getByRole("button", { name: "Disconnect" }).click();
   await page.getByText("Disconnected.").waitFor();
+}
+
+/** A session that ends in the middle of a form takes nothing with it but the secrets. */
+async function interrupted({ page, context }) {
+  await page.goto("/app/connectors/new/scim");
+  await page.getByLabel("Name", { exact: true }).fill("Asana");
+  await page.getByLabel("SCIM address").fill("https://asana.example/scim/v2");
+  await page.getByLabel("Token").fill("secret-of-asana");
+  const [cookie] = await context.cookies();
+  await context.addCookies([{ ...cookie, value: `${cookie.value.split(".")[0]}.${"0".repeat(64)}` }]);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByText("Your session has ended").waitFor();
+  must(!(await page.evaluate(() => JSON.stringify(sessionStorage))).includes("secret-of-asana"), "secrets are not kept");
+  await page.getByText("Local admin").click();
+  await fillLogin(page, "wrong password");
+  await page.getByText("is wrong").waitFor();
+  await fillLogin(page, PASSWORD);
+  await page.waitForURL("**/app/connectors/new/scim");
+  await page.getByText("What you had typed is here again").waitFor();
+  must((await page.getByLabel("Name", { exact: true }).inputValue()) === "Asana", "the name");
+  must((await page.getByLabel("SCIM address").inputValue()) === "https://asana.example/scim/v2", "the address");
+  must((await page.getByLabel("Token").inputValue()) === "", "no secret");
+  await page.reload();
+  must((await page.getByLabel("Name", { exact: true }).inputValue()) !== "Asana", "it comes back once");
+}
+
+/** A tab that was opened before signing in anew says so, and keeps what was typed. */
+async function stale({ page, context }, { ids }) {
+  const leaver = person("Nora");
+  await page.goto(`/app/team/${ids[leaver.id]}/offboard`);
+  await page.getByLabel("Reason").fill("Left on Friday");
+  const other = await context.newPage();
+  await other.goto("/app");
+  await other.getByRole("button", { name: "Sign out" }).click();
+  await other.goto("/login");
+  await other.getByText("Local admin").click();
+  await fillLogin(other, PASSWORD);
+  await other.waitForURL("**/app");
+  await other.close();
+  await page.getByLabel(/to confirm/).fill(leaver.userName);
+  await page.getByRole("button", { name: "Offboard now" }).click();
+  await page.getByRole("heading", { name: "This page is from an earlier sign-in" }).waitFor();
+  await page.getByRole("link", { name: "Open the page again" }).click();
+  await page.getByText("What you had typed is here again").waitFor();
+  must((await page.getByLabel("Reason").inputValue()) === "Left on Friday", "the reason");
+  must((await page.getByLabel(/to confirm/).inputValue()) === "", "the confirmation is given again");
+}
+
+/** Friday at five: in UTC, and said in the reader's own zone. */
+async function later({ page }, { ids, scim }) {
+  const leaver = person("Paula");
+  await page.goto(`/app/team/${ids[leaver.id]}/offboard`);
+  await page.getByText("At a later time").click();
+  await page.getByLabel("Day and time, in UTC").fill("2099-12-04T17:00");
+  await page.getByText("for you: Fri").waitFor();
+  await page.getByLabel(/to confirm/).fill(leaver.userName);
+  await page.getByRole("button", { name: "Offboard now" }).click();
+  await page.getByText("is filled in").waitFor();
+  await page.getByLabel(/to confirm/).fill(leaver.userName);
+  await page.getByRole("button", { name: "Schedule the offboarding" }).click();
+  await page.waitForURL("**/app/offboardings/*");
+  must((await page.locator("dl").innerText()).includes("2099-12-04 17:00 UTC (for you: Fri"), await page.locator("dl").innerText());
+  must((await scim.send("GET", `Users/${ids[leaver.id]}`)).body.active, "until then nothing changes");
+  await page.getByRole("button", { name: "Cancel the offboarding" }).click();
+  await page.getByText("Cancelled").first().waitFor();
+}
+
+async function fillLogin(page, password) {
+  await page.getByLabel("Organization", { exact: true }).fill(ORG);
+  await page.getByLabel("Work email", { exact: true }).fill(ADMIN);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
 async function leaver({ page }, { tools, ids, scim }) {
@@ -152,6 +226,9 @@ export async function work(world) {
     ["a tool is connected and checked", tool],
     ["a tool's key file is pasted; what is none is refused", keyFile],
     ["someone is offboarded with their name typed; the waterfall moves by itself", leaver],
+    ["an offboarding is scheduled in UTC and told in the reader's time, then cancelled", later],
+    ["a session ends in the middle of a form; what was typed is there again", interrupted],
+    ["a tab from before signing in anew says so, and keeps what was typed", stale],
   ];
   for (const [name, run] of steps) {
     await check(name, async () => {

@@ -221,7 +221,10 @@ fn one_page(
                 section.card {
                     h2 { "Disconnect" }
                     p { "People are no longer removed from here. Removals that are still waiting are cancelled." }
-                    form method="post" action={ (address) "/remove" } { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
+                    details.new { summary.button { "Disconnect…" }
+                        p { "Its credentials are forgotten: to connect it again they have to be given again." }
+                        form method="post" action={ (address) "/remove" } { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
+                    }
                 }
             }
         }

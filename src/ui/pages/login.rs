@@ -203,7 +203,7 @@ fn form(mode: Mode, alert: Option<(&str, &str, bool)>, org: &str, email: &str, n
             section.card.login {
                 h1 { "Sign in" }
                 @if let Some((title, words, is_bad)) = alert {
-                    div.notice.bad[is_bad].ok[!is_bad] role=(if is_bad { "alert" } else { "status" }) {
+                    div.notice.bad[is_bad].ok[!is_bad] data-keep-typed[is_bad] role=(if is_bad { "alert" } else { "status" }) {
                         span.glyph aria-hidden="true" { (if is_bad { "!" } else { "✓" }) }
                         div { strong { (title) } p { (words) } }
                     }

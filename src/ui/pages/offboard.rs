@@ -1,14 +1,19 @@
 //! `/app/team/{id}/offboard`: what will happen, and the word that makes it happen.
 use std::sync::Arc;
 
-use ceven_actors::{connector::pass::Step, domain::user::User, organization::message::OffboardOptions};
+use ceven_actors::{
+    clock::rfc3339,
+    connector::{ConfigError, pass::Step},
+    domain::{offboarding::Status, user::User},
+    organization::message::OffboardOptions,
+};
 use http::StatusCode;
 use maud::{Markup, html};
 
 use super::connectors::outcome;
 use crate::{
     http::{
-        api::{MAX_NOTE_CHARACTERS, note},
+        api::{MAX_NOTE_CHARACTERS, note, time_ms},
         reply::Failure,
     },
     preview::{Preview, still_so},
@@ -16,7 +21,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok, page,
-        parts::{Tone, Wrong, again, csrf, pill, scroll},
+        parts::{Tone, Wrong, again, csrf, notice, pill, planned, scroll},
         see_other,
     },
 };
@@ -33,6 +38,7 @@ fn title(field: &str) -> Option<&'static str> {
     match field {
         "reason" => Some("Reason"),
         "ticket" => Some("Ticket"),
+        "run_at" => Some("Day and time"),
         _ => None,
     }
 }
@@ -42,6 +48,11 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, wrong: Option<&
     let main = html! {
         p.crumb { a href="/app/team" { "Team" } " / " a href={ "/app/team/" (user.id) } { (user.user_name) } }
         p.lead { "This is what will happen. The tools were asked just now; nothing has been changed." }
+        @for one in ask.visit.who.snapshot.offboardings().filter(|one| one.user == user.id && one.status == Status::Scheduled) {
+            (notice(Tone::Warn, html! { "An offboarding is scheduled already" },
+                html! { @if let Some(at_ms) = one.run_at_ms { "It begins at " (planned(at_ms)) ". " } "A new one takes its place." },
+                html! { a.button href={ "/app/offboardings/" (one.id) } { "See it" } }))
+        }
         (scroll("What will happen", html! { table {
             thead { tr { th scope="col" { "Step" } th scope="col" { "Result" } th scope="col" { "What it says" } } }
             tbody {
@@ -65,9 +76,43 @@ fn form_page(ask: &Ask<'_>, user: &Arc<User>, preview: &Preview, wrong: Option<&
             label { span { "Type " code { (user.user_name) } " to confirm" }
                 input name="confirm" required autocomplete="off" spellcheck="false" autocapitalize="none"; }
             button.danger type="submit" { "Offboard now" }
+            (later(ask, wrong))
         }
     };
     framed(ask, Place::Team, &format!("Offboard {}", user.user_name), html! {}, main)
+}
+
+/// The same, at a time that is named in UTC; where there is a script it says which that is for the reader.
+fn later(ask: &Ask<'_>, wrong: Option<&Wrong>) -> Markup {
+    let typed = ask.form.get("run_at");
+    let now = rfc3339(ask.visit.app.clock.now_ms());
+    html! { details open[!typed.is_empty() || Wrong::is_about(wrong, "run_at").is_some()] {
+        summary { "At a later time" }
+        label { span { "Day and time, in UTC" }
+            input type="datetime-local" name="run_at" min=(now[..16]) value=(typed) data-utc aria-invalid=[Wrong::is_about(wrong, "run_at")];
+            small { "It is " (now[11..16]) " UTC now. Until then nothing changes, and it can be cancelled." }
+            small data-local {}
+        }
+        button type="submit" name="when" value="later" { "Schedule the offboarding" }
+    } }
+}
+
+/// When it is to begin: only when that button was pressed, and never because of a date that is past.
+fn run_at(ask: &Ask<'_>) -> Result<Option<i64>, Failure> {
+    let wrong = |reason: &str| Failure::Field(ConfigError::new("run_at", reason));
+    let typed = ask.form.get("run_at");
+    match (ask.form.get("when"), typed) {
+        ("later", "") => Err(wrong("must be given")),
+        ("later", _) => {
+            // Browsers leave the seconds out, when they are none.
+            let seconds = if typed.len() == 16 { ":00" } else { "" };
+            let at_ms = time_ms(&format!("{typed}{seconds}Z")).ok_or_else(|| wrong("is no day and time"))?;
+            let is_ahead = at_ms > ask.visit.app.clock.now_ms();
+            is_ahead.then_some(Some(at_ms)).ok_or_else(|| wrong("is past, in UTC: nothing was changed"))
+        }
+        (_, "") => Ok(None),
+        _ => Err(wrong("is filled in: schedule the offboarding, or empty it to offboard now")),
+    }
 }
 
 /// What the rows below it are about: where, and whose account.
@@ -85,7 +130,7 @@ fn row(step: &Step) -> Markup {
 
 fn options(ask: &Ask<'_>) -> Result<OffboardOptions, Failure> {
     let note = |name: &str| note(name, ask.form.get(name));
-    Ok(OffboardOptions { reason: note("reason")?, ticket: note("ticket")?, run_at_ms: None })
+    Ok(OffboardOptions { reason: note("reason")?, ticket: note("ticket")?, run_at_ms: run_at(ask)? })
 }
 
 pub(in crate::ui) async fn begin(ask: &Ask<'_>, id: &str) -> Answer {

@@ -21,7 +21,7 @@ use crate::{
         Answer, Ask,
         layout::{Place, framed},
         ok,
-        parts::{Tone, csrf, pill, scroll, time},
+        parts::{Tone, csrf, pill, planned, scroll, time},
         see_other,
     },
 };
@@ -49,7 +49,7 @@ pub(in crate::ui) fn table(all: &[Offboarding]) -> Markup {
         thead { tr { th scope="col" { "Person" } th scope="col" { "State" } th scope="col" { "By" } th scope="col" { "Way" } th scope="col" { "Asked" } th scope="col" { "Took" } } }
         tbody { @for one in all { tr {
             th scope="row" { a href={ "/app/offboardings/" (one.id) } { (one.user_name) } }
-            td { (status(one.status)) }
+            td { (status(one.status)) @if let (Status::Scheduled, Some(run_at)) = (one.status, one.run_at_ms) { div.meta { (time(run_at)) " UTC" } } }
             td { (one.asked_by) }
             td { (one.cause.words()) }
             td { (time(one.asked_ms)) }
@@ -107,7 +107,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
                 dt { "Person" } dd { a href={ "/app/team/" (one.user) } { (one.user_name) } }
                 dt { "Asked" } dd { (time(one.asked_ms)) " by " (one.asked_by) }
                 dt { "Way" } dd { (one.cause.words()) }
-                @if let Some(run_at) = one.run_at_ms { dt { "Planned for" } dd { (time(run_at)) } }
+                @if let Some(run_at) = one.run_at_ms { dt { "Planned for" } dd { (planned(run_at)) } }
                 @if let Some(reason) = &one.reason { dt { "Reason" } dd { (reason) } }
                 @if let Some(ticket) = &one.ticket { dt { "Ticket" } dd { (ticket) } }
                 @if let Some(ms) = one.took_ms() { dt { "Took" } dd { (took(ms)) } }
@@ -127,7 +127,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>, id: &str) -> Answer {
             @if is_admin && is_open {
                 @if one.status == Status::Held { (attention::release_form(ask, Some(&one), "Tell the tools now")) }
                 @if !tasks.is_empty() { form method="post" action={ "/app/offboardings/" (one.id) "/retry" } { (csrf(ask)) button type="submit" { "Try everything again now" } } }
-                form method="post" action={ "/app/offboardings/" (one.id) "/cancel" } { (csrf(ask)) button.danger type="submit" { "Cancel what is left" } }
+                form method="post" action={ "/app/offboardings/" (one.id) "/cancel" } { (csrf(ask)) button.danger type="submit" { @if one.status == Status::Scheduled { "Cancel the offboarding" } @else { "Cancel what is left" } } }
             }
         }
     };

@@ -92,7 +92,10 @@ fn form_page(
                         }
                         p { a.button href={ (start_url(ask.visit.app)) "?org=" (ask.visit.who.snapshot.profile().slug) } { "Test sign-in" } }
                         p.muted { "Signs this browser in as the person whom Okta names, or says what is wrong." }
-                        form method="post" action="/app/sso/okta/remove" { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
+                        details.new { summary.button { "Disconnect…" }
+                            p { "Nobody can sign in with Okta any more, Universal Logout is refused, and the client's secret is forgotten." }
+                            form method="post" action="/app/sso/okta/remove" { (csrf(ask)) button.danger type="submit" { "Disconnect" } }
+                        }
                     }
                 }
             }

@@ -102,6 +102,51 @@ async fn offboarding_wants_the_name_typed_and_shows_how_it_goes(server: Server) 
     assert_eq!(other.get(&format!("/api/v1{}/events", address.trim_start_matches("/app"))).await.status, 404);
 }
 
+/// Whoever leaves on Friday is offboarded on Friday: a day and time in UTC, which is named wherever it stands; a date that
+/// is past, or filled in beside the other button, ends nobody's access.
+async fn an_offboarding_is_scheduled_in_the_console(server: Server) {
+    organization(&server, "acme");
+    let token = server.json(&["token", "mint", "--org", "acme", "--label", "okta"]);
+    let scim = server.client(token["token"].as_str().unwrap());
+    let browser = Browser::signed_in(&server, "acme").await;
+    let id = scim.user("ada@acme.example").await;
+    let path = format!("/app/team/{id}/offboard");
+    let page = browser.get(&path).await.text;
+    assert!(page.contains("Day and time, in UTC") && page.contains(" UTC now."), "{page}");
+    let (_, preview) = page.split_once("name=\"preview\" value=\"").unwrap();
+    let preview = preview.split('"').next().unwrap().to_owned();
+    let send = |run_at: &'static str, when: &'static str| {
+        let (browser, path, preview) = (&browser, &path, &preview);
+        async move {
+            let fields =
+                [("confirm", "ada@acme.example"), ("preview", preview), ("run_at", run_at), ("when", when)];
+            browser.form(path, &fields).await
+        }
+    };
+    for (run_at, when, words) in [
+        ("", "later", "must be given"),
+        ("2020-01-01T10:00", "later", "is past, in UTC"),
+        ("soon", "later", "is no day and time"),
+        ("2099-12-01T17:00", "", "is filled in"),
+    ] {
+        let refused = send(run_at, when).await;
+        assert!(refused.status == 400 && refused.text.contains(words), "{run_at} {when}: {}", refused.text);
+    }
+    assert_eq!(scim.get(&format!("/Users/{id}")).await.expect(200)["active"], true);
+    let begun = send("2099-12-01T17:00", "later").await;
+    assert_eq!(begun.status, 303, "{}", begun.text);
+    let planned = "2099-12-01 17:00</time> UTC";
+    let page = browser.get(begun.header("location")).await.text;
+    assert!(page.contains(planned) && page.contains("Cancel the offboarding"), "{page}");
+    assert!(browser.get("/app/offboardings").await.text.contains(planned));
+    let again = browser.get(&path).await.text;
+    assert!(again.contains("scheduled already") && again.contains(planned), "{again}");
+    assert_eq!(scim.get(&format!("/Users/{id}")).await.expect(200)["active"], true, "until then");
+    let cancel = format!("{}/cancel", begun.header("location"));
+    assert_eq!(browser.form(&cancel, &[]).await.status, 303);
+    assert!(!browser.get(&path).await.text.contains("scheduled already"));
+}
+
 async fn the_connection_to_okta_is_refused_with_a_reason(server: Server) {
     organization(&server, "acme");
     let browser = Browser::signed_in(&server, "acme").await;
@@ -143,6 +188,7 @@ async fn the_connection_to_okta_is_refused_with_a_reason(server: Server) {
 }
 
 on_each_database!(
+    an_offboarding_is_scheduled_in_the_console,
     tools_are_connected_changed_and_disconnected_by_forms,
     offboarding_wants_the_name_typed_and_shows_how_it_goes,
     the_connection_to_okta_is_refused_with_a_reason,

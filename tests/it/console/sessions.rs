@@ -29,6 +29,28 @@ async fn unsafe_requests_need_the_token_of_their_session(server: Server) {
     problem(&browser.send(without).await, 403);
     assert!(browser.get("/api/v1/sso/scim-tokens").await.expect(200)["items"].as_array().unwrap().is_empty());
     browser.json("POST", "/api/v1/sso/scim-tokens", &body).await.expect(201);
+
+    // A form of an earlier sign-in, or after the session has ended, leads back to its page, and to nobody else's.
+    let forged = Browser { csrf: other.csrf.clone(), ..browser.clone() };
+    let stranger = Browser { cookie: browser.cookie.replace('.', ".0"), ..browser.clone() };
+    for (from, next) in [
+        ("/app/connectors/new/scim?x=1", "/app/connectors/new/scim?x=1"),
+        ("//evil.example/app", "/app"),
+        ("/login", "/app"),
+    ] {
+        let send = async |one: &Browser| {
+            let form = one.form_request("/app/connectors/new/scim", &[("csrf", one.csrf.as_str())]);
+            one.send(form.header("referer", format!("{}{from}", browser.base))).await
+        };
+        let stale = send(&forged).await;
+        assert!(stale.status == 403 && stale.text.contains("from an earlier sign-in"), "{}", stale.text);
+        assert!(stale.text.contains(&format!("href=\"{next}\"")), "{}", stale.text);
+        let ended = send(&stranger).await;
+        assert_eq!(ended.status, 303);
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        let wanted = if next == "%2Fapp" { String::new() } else { format!("next={next}&") };
+        assert_eq!(ended.header("location"), format!("/login?{wanted}reason=session_ended"), "{from}");
+    }
 }
 
 async fn sessions_end_by_every_way_and_at_once(server: Server) {

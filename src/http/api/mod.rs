@@ -174,8 +174,13 @@ impl<'a> Call<'a> {
 
 /// A parameter of a query; empty is absent.
 pub fn parameter(query: &str, name: &str) -> Option<String> {
+    exact_parameter(query, name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// A parameter of a query as it is, such as a cursor, whose spaces count; empty is absent.
+pub fn exact_parameter(query: &str, name: &str) -> Option<String> {
     let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
-    found.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+    found.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
 }
 
 /// A text of a body. PostgreSQL keeps no NUL.

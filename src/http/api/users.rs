@@ -3,7 +3,7 @@ use ceven_actors::domain::{role::Role, session::Person};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Answer, Call, sessions, text};
+use super::{Answer, Call, exact_parameter, sessions, text};
 use crate::{
     http::reply::{self, Failure},
     people::{self, PeopleFilter},
@@ -44,7 +44,7 @@ pub(super) async fn list(call: &Call<'_>) -> Answer {
         Some(Ok(limit)) if limit > 0 => limit.min(call.app.settings.scim.max_count),
         Some(_) => return Err(Failure::Bad("limit is a whole number above 0.".into())),
     };
-    let page = right.people(filter, call.parameter("cursor"), count).await?;
+    let page = right.people(filter, exact_parameter(&call.incoming.query, "cursor"), count).await?;
     let items: Vec<_> = page.users.iter().map(|user| people::view(&visit.who.snapshot, user)).collect();
     let body = json!({ "items": items, "next_cursor": page.next, "total": page.total });
     Ok(reply::json(StatusCode::OK, &body))

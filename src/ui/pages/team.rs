@@ -3,7 +3,7 @@ use ceven_actors::domain::{role::Role, session::Person, user::User};
 use maud::{Markup, html};
 
 use crate::{
-    http::api::{parameter, people_filter},
+    http::api::{exact_parameter, parameter, people_filter},
     people::{Card, PeopleFilter},
     ui::{
         Answer, Ask,
@@ -19,7 +19,7 @@ const PAGE: usize = 50;
 pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
     let right = ask.visit.seeing()?;
     let filter = people_filter(&ask.query)?;
-    let page = right.people(filter.clone(), ask.parameter("cursor"), PAGE).await?;
+    let page = right.people(filter.clone(), exact_parameter(&ask.query, "cursor"), PAGE).await?;
     let main = html! {
         (form(&filter))
         @if page.users.is_empty() { (empty(ask, &filter)) }

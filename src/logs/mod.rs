@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     Layer as _, Registry,
-    filter::{Targets, filter_fn},
+    filter::{LevelFilter, Targets, filter_fn},
     layer::SubscriberExt as _,
     reload,
     util::SubscriberInitExt as _,
@@ -69,6 +69,12 @@ struct Raised {
 }
 
 fn read(filter: &str) -> Result<Targets, FilterError> {
+    // A misspelt level would be a module's name, and switch everything else off.
+    let is_wrong =
+        |part: &&str| !part.is_empty() && !part.contains('=') && part.parse::<LevelFilter>().is_err();
+    if let Some(wrong) = filter.split(',').map(str::trim).find(is_wrong) {
+        return Err(FilterError(format!("{wrong} is no level: use off, error, warn, info, debug or trace")));
+    }
     filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| FilterError(error.to_string()))
 }
 

@@ -229,9 +229,14 @@ async fn the_log_is_turned_up_for_a_while() {
     let (status, text) = admin(&server, Method::DELETE, "/log", "").await;
     assert!(status == 200 && text.contains(r#""until":null"#), "{text}");
 
-    for bad in
-        [r#"{"filter":"ceven=loud"}"#, r#"{"filter":1}"#, r#"{}"#, r#"{"filter":"info","for_secs":0}"#, "x"]
-    {
+    for bad in [
+        r#"{"filter":"ceven=loud"}"#,
+        r#"{"filter":"debgu"}"#,
+        r#"{"filter":1}"#,
+        r#"{}"#,
+        r#"{"filter":"info","for_secs":0}"#,
+        "x",
+    ] {
         let (status, text) = admin(&server, Method::PUT, "/log", bad).await;
         assert!(status == 400 && text.contains("detail"), "{bad}: {text}");
     }

@@ -110,5 +110,5 @@ pub fn duration_ms(text: &str) -> Result<i64, String> {
     number
         .checked_mul(unit_ms)
         .filter(|ms| (0..=100 * 365 * DAY_MS).contains(ms))
-        .ok_or_else(|| "that is too long".to_owned())
+        .ok_or_else(|| "that is less than nothing, or more than 100 years".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Reading a body: its media type, its size while it comes in, its time, and its JSON.
+//! Reading a body: its media type, its coding, its size while it comes in, its time, and its JSON.
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -7,14 +7,20 @@ use ceven_actors::protocol::{
     scim::{ScimError, ScimType},
 };
 use futures_util::{Stream, StreamExt as _};
-use http::{HeaderMap, header::CONTENT_TYPE};
+use http::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
 use serde_json::Value;
+
+/// What some editors and shells put in front of UTF-8; a reader may skip it (RFC 8259 §8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a SCIM body as JSON.
 ///
 /// # Errors
-/// 415 for another media type, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400 `invalidSyntax` for what
-/// is no JSON, is nested deeper than 128 levels or has a key twice.
+/// 415 for another media type or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400
+/// `invalidSyntax` for what is no JSON, is nested deeper than 128 levels or has a key twice.
 pub async fn read_json<S, B, E>(
     headers: &HeaderMap,
     body: S,
@@ -26,9 +32,8 @@ where
     B: Buf,
 {
     check_media_type(headers)?;
-    let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
-    let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
-    json::read(&bytes).map_err(|error| {
+    let bytes = receive(headers, body, limit_bytes, timeout).await?;
+    json::read(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes)).map_err(|error| {
         ScimError::bad(ScimType::InvalidSyntax, format!("The body is not readable JSON: {error}."))
     })
 }
@@ -36,7 +41,7 @@ where
 /// Reads a form.
 ///
 /// # Errors
-/// 415 for another media type, 413 beyond `limit_bytes`, 408 beyond `timeout`.
+/// 415 for another media type or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`.
 pub async fn read_form<S, B, E>(
     headers: &HeaderMap,
     body: S,
@@ -50,15 +55,15 @@ where
     if media_type(headers).as_deref() != Some("application/x-www-form-urlencoded") {
         return Err(ScimError::new(415, "The body must be application/x-www-form-urlencoded."));
     }
-    let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
-    let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
+    let bytes = receive(headers, body, limit_bytes, timeout).await?;
     Ok(form_urlencoded::parse(&bytes).into_owned().collect())
 }
 
 /// Reads a text.
 ///
 /// # Errors
-/// 415 for another media type than `wanted`, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400 for what is no UTF-8.
+/// 415 for another media type than `wanted` or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400
+/// for what is no UTF-8.
 pub async fn read_text<S, B, E>(
     headers: &HeaderMap,
     body: S,
@@ -73,8 +78,7 @@ where
     if media_type(headers).as_deref() != Some(wanted) {
         return Err(ScimError::new(415, format!("The body must be {wanted}.")));
     }
-    let bytes = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
-    let bytes = bytes.map_err(|_| ScimError::new(408, "The body did not arrive in time."))??;
+    let bytes = receive(headers, body, limit_bytes, timeout).await?;
     String::from_utf8(bytes.to_vec()).map_err(|_| ScimError::new(400, "The body is no UTF-8."))
 }
 
@@ -88,6 +92,28 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ScimError> {
         None | Some("application/scim+json" | "application/json") => Ok(()),
         _ => Err(ScimError::new(415, "The body must be application/scim+json or application/json.")),
     }
+}
+
+async fn receive<S, B, E>(
+    headers: &HeaderMap,
+    body: S,
+    limit_bytes: usize,
+    timeout: Duration,
+) -> Result<BytesMut, ScimError>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Buf,
+{
+    // What is compressed would be read as what it is not.
+    let is_plain = |coding: &http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
+        return Err(ScimError::new(
+            415,
+            "The body must not be compressed: send it without Content-Encoding.",
+        ));
+    }
+    let received = tokio::time::timeout(timeout, collect(body, limit_bytes)).await;
+    received.map_err(|_| ScimError::new(408, "The body did not arrive in time."))?
 }
 
 async fn collect<S, B, E>(body: S, limit_bytes: usize) -> Result<BytesMut, ScimError>
@@ -130,6 +156,7 @@ mod tests {
     async fn reads_json_within_limits() {
         let text = r#"{"a":[1,-2,2.5,"x",null,true]}"#;
         assert_eq!(read(text, "application/SCIM+json; charset=utf-8").await.unwrap().to_string(), text);
+        assert_eq!(read("\u{feff}{}", "application/json").await.unwrap().to_string(), "{}");
         assert_eq!(read("{}", "text/plain").await.unwrap_err().status, 415);
         assert_eq!(read(&"x".repeat(1001), "application/json").await.unwrap_err().status, 413);
         for bad in ["", "{", r#"{"a":1,"a":2}"#, &"[".repeat(900)] {

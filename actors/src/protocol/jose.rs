@@ -95,10 +95,11 @@ impl Jws {
     /// # Errors
     /// [`JoseError::Type`] also when it states none.
     pub fn require_type(&self, typ: &str) -> Result<(), JoseError> {
-        match self.header.get("typ").and_then(Value::as_str) {
-            Some(stated) if stated.eq_ignore_ascii_case(typ) => Ok(()),
-            _ => Err(JoseError::Type),
-        }
+        let stated = self.header.get("typ").and_then(Value::as_str).unwrap_or_default();
+        // "application/" may be left out or not (RFC 7515 §4.1.9).
+        let (prefix, rest) = stated.split_at_checked("application/".len()).unwrap_or_default();
+        let stated = if prefix.eq_ignore_ascii_case("application/") { rest } else { stated };
+        if stated.eq_ignore_ascii_case(typ) { Ok(()) } else { Err(JoseError::Type) }
     }
 
     /// The id of the key it says it was signed with.

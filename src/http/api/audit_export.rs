@@ -19,8 +19,9 @@ use crate::{
     app::App,
     evidence::export::Export,
     http::{
-        auth,
+        auth::{self, Refusal},
         reply::Failure,
+        session::NotSignedIn,
         stream::{Part, Parts},
     },
     store::audit_log::AuditFilter,
@@ -56,7 +57,12 @@ pub(super) async fn right(call: &Call<'_>) -> Result<(OrganizationId, Arc<Snapsh
         let right = right.map_err(Failure::Refused)?;
         return Ok((right.organization, right.snapshot));
     }
-    let visit = call.visit().await?;
+    let visit = call.visit().await.map_err(|failure| match failure {
+        Failure::NotSignedIn(NotSignedIn::Never) => Failure::Refused(Refusal::Unauthorized(
+            "A bearer token of the kind audit is required, or the session of an admin.",
+        )),
+        other => other,
+    })?;
     let right = visit.administering()?;
     Ok((right.who().organization, right.who().snapshot.clone()))
 }

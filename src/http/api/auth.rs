@@ -26,7 +26,7 @@ impl From<SignInRefusal> for Failure {
 
 pub(super) async fn login(mut call: Call<'_>) -> Answer {
     if !session::is_own_page(call.app, &call.incoming.headers) {
-        return Err(Failure::Csrf);
+        return Err(Failure::Forbidden("A page of another site may not sign anyone in."));
     }
     let body = call.object().await?;
     let required = |name: &str| {

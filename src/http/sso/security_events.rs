@@ -36,7 +36,7 @@ const REMEMBERED_MS: i64 = 24 * 3_600_000;
 
 enum Refusal {
     Set(SetError),
-    Status(StatusCode, &'static str),
+    Status(StatusCode, String),
 }
 
 impl From<SetError> for Refusal {
@@ -45,7 +45,9 @@ impl From<SetError> for Refusal {
     }
 }
 
-const AWAY: Refusal = Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
+fn away() -> Refusal {
+    Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "Try again later.".into())
+}
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let (begun, ip, now_ms) = (std::time::Instant::now(), incoming.client_ip, app.clock.now_ms());
@@ -65,7 +67,7 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     for Heard { organization, event, reason } in heard {
         let refusal = match &taken {
             Err(Refusal::Set(error)) => Some(error.to_string()),
-            Err(Refusal::Status(_, detail)) => Some((*detail).to_owned()),
+            Err(Refusal::Status(_, detail)) => Some(detail.clone()),
             Ok(()) => None,
         };
         let reason = reason.map(str::to_owned).or(refusal);
@@ -112,7 +114,7 @@ fn respond(app: &App, taken: Result<(), Refusal>, ip: IpAddr, now_ms: i64) -> Re
             response
         }
         Err(Refusal::Status(status, detail)) => {
-            let mut response = reply::problem(status, detail);
+            let mut response = reply::problem(status, &detail);
             if status == StatusCode::SERVICE_UNAVAILABLE {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
@@ -138,9 +140,9 @@ async fn take(
 ) -> Result<(), Refusal> {
     let (ip, timeout) = (incoming.client_ip, Duration::from_millis(app.settings.server.body_read_timeout_ms));
     let text = read_text(&incoming.headers, incoming.body, MEDIA_TYPE, jose::MAX_BYTES, timeout).await;
-    let text = text.map_err(|error| {
-        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
-        Refusal::Status(status, "The body must be one token, application/secevent+jwt.")
+    let text = text.map_err(|error| match StatusCode::from_u16(error.status) {
+        Ok(status) if status != StatusCode::BAD_REQUEST => Refusal::Status(status, error.detail),
+        _ => SetError::new("invalid_request", "The body is no text that could be a token.").into(),
     })?;
     let jws = Jws::parse(text.trim()).map_err(SetError::from)?;
     jws.require_type(security_event::TOKEN_TYPE).map_err(SetError::from)?;
@@ -150,7 +152,7 @@ async fn take(
     for (organization, okta) in connections(app, &jws).await? {
         heard.push(Heard { organization, event: None, reason: None }); // (2)
         app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| match error {
-            Unverified::NoKeys => AWAY,
+            Unverified::NoKeys => away(),
             Unverified::Token(error) => SetError::from(error).into(),
         })?;
         let own = format!("{}{PATH}", app.public_url);
@@ -195,7 +197,7 @@ async fn take(
                     }
                     Ok(_) => is_taken = true,
                     Err(OrganizationError::Forbidden) => {}
-                    Err(_) => return Err(AWAY),
+                    Err(_) => return Err(away()),
                 }
             }
         }
@@ -221,10 +223,10 @@ const ORGANIZATIONS: u64 = 16;
 
 async fn connections(app: &App, jws: &Jws) -> Result<Vec<(OrganizationId, Arc<OktaConnection>)>, Refusal> {
     let issuer = jws.text("iss").unwrap_or_default();
-    let owners = app.store.okta_owners(issuer, ORGANIZATIONS).await.map_err(|_| AWAY)?;
+    let owners = app.store.okta_owners(issuer, ORGANIZATIONS).await.map_err(|_| away())?;
     let mut connections = Vec::new();
     for organization in owners {
-        let snapshot = app.fresh(organization).await.map_err(|_| AWAY)?;
+        let snapshot = app.fresh(organization).await.map_err(|_| away())?;
         connections.extend(
             snapshot.okta().filter(|okta| okta.issuer() == issuer).map(|okta| (organization, okta.clone())),
         );

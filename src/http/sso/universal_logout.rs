@@ -103,6 +103,7 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
         app.bad_tokens.count_address(ip, at_ms); // (4)
         tracing::info!(%ip, reason = outcome.reason, "a logout token was refused");
     }
+    let response = respond(&outcome);
     if let Some(organization) = organization {
         let answered = Answered {
             right: Some((organization, None)),
@@ -118,19 +119,25 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
         };
         app.scim_log.note(answered);
     }
-    respond(outcome.status)
+    response
 }
 
-/// (3) Okta looks at the status only.
-fn respond(status: StatusCode) -> Response {
+/// (3) Okta looks at the status only; the sentence is for whoever tries it by hand.
+fn respond(outcome: &Outcome) -> Response {
+    let status = outcome.status;
     if status == StatusCode::NO_CONTENT {
         return reply::no_content();
     }
     let detail = match status.as_u16() {
+        400 => outcome.reason.as_str(),
         401 => "The token was not accepted.",
         403 => "Universal Logout is switched off.",
         404 => "The user was not found.",
+        408 => "The body did not arrive in time.",
+        413 => "The body is too large.",
+        415 => "The body must be application/json, and not compressed.",
         422 => "The user could not be logged out.",
+        429 => "Too many requests are waiting; try again.",
         503 => "The service is not available at the moment; try again.",
         _ => "The request could not be understood.",
     };
@@ -192,7 +199,7 @@ fn judged(answer: Answer, reason: Option<&'static str>) -> Outcome {
         Verdict::Unknown => (404, "unknown subject"),
         Verdict::Ambiguous => (422, "several users fit the subject"),
         Verdict::Malformed | Verdict::WrongState => {
-            (400, reason.unwrap_or("the subject is of another issuer"))
+            (400, reason.unwrap_or("The subject is of another issuer."))
         }
         Verdict::SwitchedOff => (403, "Universal Logout is switched off"),
     };
@@ -209,8 +216,10 @@ async fn authenticate(
     known: &mut Option<OrganizationId>,
 ) -> Result<Signed, Outcome> {
     let now_ms = app.clock.now_ms();
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.map(secret::from_header).ok_or_else(|| Outcome::refused("no token"))?;
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let (header, another) = (given.next().and_then(|value| value.to_str().ok()), given.next());
+    let header = header.filter(|_| another.is_none()).ok_or_else(|| Outcome::refused("no token, or two"))?;
+    let token = secret::from_header(header);
     let jws = Jws::parse(token).map_err(Outcome::refused)?;
     jws.require_type(revocation::TOKEN_TYPE).map_err(Outcome::refused)?;
     let (snapshot, okta) = connection(app, &jws).await?;

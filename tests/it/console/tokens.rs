@@ -60,6 +60,7 @@ async fn tokens_are_minted_by_the_api(server: Server) {
         json!({ "label": 7 }),
         json!({ "label": "x", "kind": "root" }),
         json!({ "label": "x", "expires_in": "soon" }),
+        json!({ "label": "x", "expires_in": "-1d" }),
     ] {
         problem(&browser.json("POST", "/api/v1/sso/scim-tokens", &wrong).await, 400);
     }
@@ -68,4 +69,7 @@ async fn tokens_are_minted_by_the_api(server: Server) {
     let stranger = Browser::new(&server);
     let bearer = stranger.request("GET", "/api/v1/users").bearer_auth(rotated["token"].as_str().unwrap());
     problem(&stranger.send(bearer).await, 401);
+    let unasked = stranger.get("/api/v1/sso/audit-export").await;
+    problem(&unasked, 401);
+    assert!(unasked.header("www-authenticate").starts_with("Bearer") && unasked.text.contains("kind audit"));
 }

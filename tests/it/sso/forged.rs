@@ -58,6 +58,8 @@ fn forged(node: &Node, tenant: &Tenant, stranger: &Tenant) -> BTreeMap<String, S
         ("typ", "JWT".into()),
         ("typ", "secevent+jwt".into()),
         ("typ", "logout+jwt".into()),
+        ("typ", "application/logout+jwt".into()),
+        ("typ", "application/".into()),
         ("typ", Value::Null),
     ] {
         add(&format!("header {name} {value}"), key.sign(&with(header(), name, value), &good.to_string()));

@@ -43,6 +43,13 @@ async fn every_way_of_naming_the_user_works() {
         assert_eq!(node.send(&token(&node, &tenant, &format!("again{number}")), &body).await, 204);
     }
     assert_eq!(tenant.fetches(), 2, "once when the connection was saved, once for all requests");
+    let mut long = header();
+    long["typ"] = format!("application/{}", long["typ"].as_str().unwrap()).into();
+    let long = tenant.key.sign(&long.to_string(), &node.claims(&tenant, "long").to_string());
+    assert_eq!(node.send(&long, &email("u0@acme.example")).await, 204, "a media type may be written out");
+    let refused = node.http.post(node.audience()).bearer_auth(token(&node, &tenant, "none")).json(&json!({}));
+    let problem: Value = refused.send().await.unwrap().json().await.unwrap();
+    assert_eq!((&problem["status"], &problem["detail"]), (&json!(400), &json!("sub_id is missing.")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -212,6 +212,19 @@ impl App {
     /// # Errors
     /// `NotFound`, or `Unavailable` when the store does not answer.
     pub async fn fresh(&self, id: OrganizationId) -> Result<Arc<Snapshot>, OrganizationError> {
+        match self.at_hand(id) {
+            Some(snapshot) => Ok(snapshot),
+            None => Box::pin(self.caught_up(id)).await,
+        }
+    }
+
+    /// The usual case, which waits for nobody: it is in memory, and nobody has written since.
+    fn at_hand(&self, id: OrganizationId) -> Option<Arc<Snapshot>> {
+        let seq = self.freshness.unchanged(id)?;
+        self.directory.at_hand(id)?.at_hand(seq)
+    }
+
+    async fn caught_up(&self, id: OrganizationId) -> Result<Arc<Snapshot>, OrganizationError> {
         let seq = self.freshness.seq(id).await.map_err(|_| OrganizationError::Unavailable)?;
         let seq =
             seq.ok_or_else(|| OrganizationError::NotFound { resource: "Organization", id: id.to_string() })?;

@@ -109,9 +109,7 @@ impl Directory {
     /// # Errors
     /// `NotFound` when there is none, `Unavailable` when it cannot be loaded now.
     pub async fn organization(&self, id: OrganizationId) -> Result<Arc<Organization>, OrganizationError> {
-        let now_ms = self.shared.clock.now_ms();
-        if let Some(found) = self.shared.organizations.get(&id).map(|entry| entry.value().clone()) {
-            found.touch(now_ms);
+        if let Some(found) = self.at_hand(id) {
             return Ok(found);
         }
         // In a task of its own: a caller who leaves must not leave half an actor behind.
@@ -119,6 +117,13 @@ impl Directory {
         tokio::spawn(carried(async move { shared.load(id, &root).await }.in_current_span()))
             .await
             .unwrap_or(Err(OrganizationError::Unavailable))
+    }
+
+    /// The organization, when it is in memory.
+    pub fn at_hand(&self, id: OrganizationId) -> Option<Arc<Organization>> {
+        let found = self.shared.organizations.get(&id)?.value().clone();
+        found.touch(self.shared.clock.now_ms());
+        Some(found)
     }
 
     /// How many organizations are in memory.

@@ -134,8 +134,8 @@ async fn meet(app: &App, digest: Digest) -> Result<Met, Refusal> {
     if let Some(known) = app.access.tokens.get(&digest) {
         return Ok(known.clone());
     }
-    let organization =
-        app.freshness.organization_of(digest).await.map_err(|_| Refusal::Unavailable)?.ok_or(UNKNOWN)?;
+    let asked = Box::pin(app.freshness.organization_of(digest)).await;
+    let organization = asked.map_err(|_| Refusal::Unavailable)?.ok_or(UNKNOWN)?;
     // Others may have met it meanwhile: they share one run of argon2id.
     let met =
         app.access.tokens.entry(digest).or_insert_with(|| Met { organization, verified: Arc::default() });
@@ -157,5 +157,5 @@ async fn is_verified(
         let checked = app.access.hash(move || crate::secret::verify(&raw, &token.verifier)).await;
         checked.ok_or(Refusal::Unavailable)
     };
-    verified.get_or_try_init(verify).await.copied()
+    Box::pin(verified.get_or_try_init(verify)).await.copied()
 }

@@ -83,23 +83,20 @@ impl Incoming {
 /// Everything the public listener answers. Nothing is rejected: every answer is a reply.
 pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
     Routes::whole(move |request, peer| {
-        let (app, trusted) = (app.clone(), trusted.clone());
-        async move {
-            let (head, body) = request.into_parts();
-            let id = app.clock.new_id();
-            let (client_ip, proxy) = client_ip::client_ip(peer.ip(), &head.headers, &trusted);
-            let incoming = Incoming {
-                method: head.method,
-                path: head.uri.path().trim_matches('/').to_owned(),
-                query: head.uri.query().unwrap_or_default().to_owned(),
-                headers: head.headers,
-                client_ip,
-                proxy,
-                request_id: id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned(),
-                body,
-            };
-            answer(&app, id, incoming).await
-        }
+        let id = app.clock.new_id();
+        let (head, body) = request.into_parts();
+        let (client_ip, proxy) = client_ip::client_ip(peer.ip(), &head.headers, &trusted);
+        let incoming = Incoming {
+            method: head.method,
+            path: head.uri.path().trim_matches('/').to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            client_ip,
+            proxy,
+            request_id: id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned(),
+            body,
+        };
+        answer(app.clone(), id, Box::new(incoming))
     })
 }
 
@@ -107,7 +104,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MODE: HeaderName = HeaderName::from_static("x-ceven-mode");
 
 /// Every line of the log that a request leads to carries its id, and every request is counted and may be followed.
-async fn answer(app: &Arc<App>, id: Uuid, incoming: Incoming) -> Response {
+async fn answer(app: Arc<App>, id: Uuid, incoming: Box<Incoming>) -> Response {
     let begun = Instant::now();
     let route = app.metrics.requests.route(&incoming.method, &incoming.path);
     let pattern = app.metrics.requests.pattern(route).clone();
@@ -117,7 +114,7 @@ async fn answer(app: &Arc<App>, id: Uuid, incoming: Incoming) -> Response {
     }
     let request_id = HeaderValue::from_str(&incoming.request_id);
     let answering = async {
-        let response = within_limits(app, incoming).instrument(span).await;
+        let response = within_limits(&app, incoming).instrument(span).await;
         tracing::debug!(status = response.status().as_u16(), took = ?begun.elapsed(), "answered");
         response
     };
@@ -134,7 +131,7 @@ async fn answer(app: &Arc<App>, id: Uuid, incoming: Incoming) -> Response {
 }
 
 /// Dispatches within the time a request has; a panic becomes a 500 and nothing of it leaves the process.
-async fn within_limits(app: &Arc<App>, incoming: Incoming) -> Response {
+async fn within_limits(app: &Arc<App>, incoming: Box<Incoming>) -> Response {
     let path = incoming.path.clone();
     let limit = Duration::from_millis(app.settings.server.request_timeout_ms);
     // A future is as large as the largest of what it may become, and is moved: this one is put aside.
@@ -168,17 +165,17 @@ async fn timeout_unless_ready<F: Future + Unpin>(
 }
 
 /// To the room that answers; each room's future is put aside, too.
-async fn dispatch(app: &Arc<App>, path: &str, incoming: Incoming) -> Response {
+async fn dispatch(app: &Arc<App>, path: &str, incoming: Box<Incoming>) -> Response {
     if let Some(rest) = path.strip_prefix(SCIM).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         return scim::answer(app, rest, incoming).await;
     }
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["api", "v1", "sso", "okta", rest @ ..] if !rest.is_empty() => {
-            Box::pin(sso::answer(app, rest, incoming)).await
+            Box::pin(sso::answer(app, rest, *incoming)).await
         }
-        ["api", "v1", rest @ ..] => Box::pin(api::answer(app, rest, incoming)).await,
-        page if ui::is_page(page) => Box::pin(ui::answer(app, page, incoming)).await,
+        ["api", "v1", rest @ ..] => Box::pin(api::answer(app, rest, *incoming)).await,
+        page if ui::is_page(page) => Box::pin(ui::answer(app, page, *incoming)).await,
         _ => reply::problem(StatusCode::NOT_FOUND, "There is nothing at this address."),
     }
 }

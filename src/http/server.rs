@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::{Either, ready};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -64,14 +65,12 @@ impl Routes {
         A: Fn(Request<Unread>, SocketAddr) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response> + Send,
     {
-        let filter = warp::ext::get::<Handed>().then(move |handed: Handed| {
-            let answering = handed.take().map(|(request, peer)| answer(request, peer));
-            async move {
-                match answering {
-                    Some(answering) => answering.await,
-                    None => reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "The request was taken twice."),
-                }
-            }
+        let filter = warp::ext::get::<Handed>().then(move |handed: Handed| match handed.take() {
+            Some((request, peer)) => Either::Left(answer(request, peer)),
+            None => Either::Right(ready(reply::problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The request was taken twice.",
+            ))),
         });
         Self { filter: filter.boxed(), takes_whole: true }
     }

@@ -104,8 +104,7 @@ impl Freshness {
     /// [`Stale`]: refuse the request (3).
     pub async fn seq(&self, organization: OrganizationId) -> Result<Option<u64>, Stale> {
         if let Some(seq) = self.unchanged(organization) {
-            self.meter.unchanged.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(seq)); // (4)
+            return Ok(Some(seq));
         }
         let (tell, told) = oneshot::channel();
         self.questions.send(Question::Seq(organization, tell)).map_err(|_| Stale)?;
@@ -117,10 +116,13 @@ impl Freshness {
         &self.meter
     }
 
-    fn unchanged(&self, organization: OrganizationId) -> Option<u64> {
+    /// The same, when that is known without a question (4).
+    pub fn unchanged(&self, organization: OrganizationId) -> Option<u64> {
         let now = self.store.fingerprint()?;
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.fingerprint == Some(now) { known.seqs.get(&organization).copied() } else { None }
+        let seq = *known.seqs.get(&organization).filter(|_| known.fingerprint == Some(now))?;
+        self.meter.unchanged.fetch_add(1, Ordering::Relaxed);
+        Some(seq)
     }
 
     /// Whose token this is; nothing when it is nobody's.

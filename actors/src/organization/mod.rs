@@ -66,12 +66,16 @@ impl Organization {
     /// # Errors
     /// `Unavailable` when the store cannot be read.
     pub async fn snapshot(&self, seq: u64) -> Result<Arc<Snapshot>, OrganizationError> {
-        let published = self.published.load();
-        if published.head().seq >= seq {
-            return Ok(published.clone());
+        match self.at_hand(seq) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.call(|reply| Message::Read { seq, reply }).await,
         }
-        drop(published);
-        self.call(|reply| Message::Read { seq, reply }).await
+    }
+
+    /// The same, when memory is not behind.
+    pub fn at_hand(&self, seq: u64) -> Option<Arc<Snapshot>> {
+        let published = self.published.load();
+        (published.head().seq >= seq).then(|| published.clone())
     }
 
     /// Gives a command and waits until what it led to is durable. It is decided on a state at least as new as

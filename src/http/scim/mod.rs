@@ -46,7 +46,7 @@ struct Request<'a> {
 }
 
 /// `path` is what follows the base of SCIM.
-pub(super) async fn answer(app: &Arc<App>, path: &str, mut incoming: Incoming) -> Response {
+pub(super) async fn answer(app: &Arc<App>, path: &str, mut incoming: Box<Incoming>) -> Response {
     let (begun, at_ms) = (Instant::now(), app.clock.now_ms());
     let path = path.trim_start_matches('/');
     let ignored = OnceLock::new();
@@ -55,7 +55,7 @@ pub(super) async fn answer(app: &Arc<App>, path: &str, mut incoming: Incoming) -
         Ok(authenticated) => {
             right = Some((authenticated.organization, Some(authenticated.token.id)));
             let request = Request { app, right: authenticated, incoming: &mut incoming, ignored: &ignored };
-            Box::pin(route(request, path)).await
+            route(request, path).await
         }
         Err(refusal) => Err(refusal.into()),
     };
@@ -84,24 +84,24 @@ async fn route(request: Request<'_>, path: &str) -> Answer {
         if request.incoming.method == Method::HEAD { Method::GET } else { request.incoming.method.clone() };
     let segments: Vec<&str> = if path.is_empty() { vec![] } else { path.split('/').collect() };
     match (method.as_str(), segments.as_slice()) {
-        ("GET", []) => lists::everything(&request, &request.parameters()).await,
-        ("POST", [".search"]) => search(request, "").await,
+        ("GET", []) => Box::pin(lists::everything(&request, &request.parameters())).await,
+        ("POST", [".search"]) => Box::pin(search(request, "")).await,
         ("GET", ["Users"]) => lists::users(&request, &request.parameters()).await,
         ("POST", ["Users"]) => users::create(request).await,
-        ("POST", ["Users", ".search"]) => search(request, "Users").await,
+        ("POST", ["Users", ".search"]) => Box::pin(search(request, "Users")).await,
         ("GET", ["Users", id]) => users::get(&request, id),
         ("PUT", ["Users", id]) => users::replace(request, id).await,
         ("PATCH", ["Users", id]) => users::patch(request, id).await,
         ("DELETE", ["Users", id]) => users::delete(request, id).await,
         ("GET", ["Groups"]) => lists::groups(&request, &request.parameters()).await,
         ("POST", ["Groups"]) => groups::create(request).await,
-        ("POST", ["Groups", ".search"]) => search(request, "Groups").await,
+        ("POST", ["Groups", ".search"]) => Box::pin(search(request, "Groups")).await,
         ("GET", ["Groups", id]) => groups::get(&request, id),
         ("PUT", ["Groups", id]) => groups::replace(request, id).await,
         ("PATCH", ["Groups", id]) => groups::patch(request, id).await,
         ("DELETE", ["Groups", id]) => groups::delete(request, id).await,
         ("GET", ["Roles"]) => roles::list(&request, &request.parameters()),
-        ("POST", ["Roles", ".search"]) => search(request, "Roles").await,
+        ("POST", ["Roles", ".search"]) => Box::pin(search(request, "Roles")).await,
         ("GET", ["Roles", id]) => roles::get(&request, id),
         ("GET", ["ServiceProviderConfig"]) => discovery::service_provider_config(&request),
         ("GET", ["ResourceTypes"]) => discovery::resource_types(&request),
@@ -150,7 +150,7 @@ impl Request<'_> {
     async fn json(&mut self, limit_bytes: usize) -> Result<Value, ScimError> {
         let timeout = Duration::from_millis(self.app.settings.server.body_read_timeout_ms);
         let body = std::mem::take(&mut self.incoming.body);
-        read_json(&self.incoming.headers, body, limit_bytes, timeout).await
+        Box::pin(read_json(&self.incoming.headers, body, limit_bytes, timeout)).await
     }
 
     async fn object(&mut self, limit_bytes: usize) -> Result<Object, ScimError> {
@@ -169,7 +169,7 @@ impl Request<'_> {
             ip: Some(self.incoming.client_ip),
             request_id: self.incoming.request_id.clone(),
         };
-        Ok(self.app.execute(self.right.organization, command, caller).await?)
+        Ok(Box::pin(self.app.execute(self.right.organization, command, caller)).await?)
     }
 
     /// Notes what of a body was ignored: the client cannot see it from the answer.

@@ -221,7 +221,7 @@ impl App {
     /// The usual case, which waits for nobody: it is in memory, and nobody has written since.
     fn at_hand(&self, id: OrganizationId) -> Option<Arc<Snapshot>> {
         let seq = self.freshness.unchanged(id)?;
-        self.directory.at_hand(id)?.at_hand(seq)
+        self.directory.at_hand(id, seq)
     }
 
     async fn caught_up(&self, id: OrganizationId) -> Result<Arc<Snapshot>, OrganizationError> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use dashmap::DashMap;
+use dashmap::{DashMap, mapref::one::Ref};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{Mutex, Semaphore};
 use tracing::Instrument as _;
@@ -109,8 +109,8 @@ impl Directory {
     /// # Errors
     /// `NotFound` when there is none, `Unavailable` when it cannot be loaded now.
     pub async fn organization(&self, id: OrganizationId) -> Result<Arc<Organization>, OrganizationError> {
-        if let Some(found) = self.at_hand(id) {
-            return Ok(found);
+        if let Some(found) = self.found(id) {
+            return Ok(found.clone());
         }
         // In a task of its own: a caller who leaves must not leave half an actor behind.
         let (shared, root) = (self.shared.clone(), self.root.clone());
@@ -119,9 +119,13 @@ impl Directory {
             .unwrap_or(Err(OrganizationError::Unavailable))
     }
 
-    /// The organization, when it is in memory.
-    pub fn at_hand(&self, id: OrganizationId) -> Option<Arc<Organization>> {
-        let found = self.shared.organizations.get(&id)?.value().clone();
+    /// An organization's state no older than unit `seq`, when it is in memory.
+    pub fn at_hand(&self, id: OrganizationId, seq: u64) -> Option<Arc<Snapshot>> {
+        self.found(id)?.at_hand(seq)
+    }
+
+    fn found(&self, id: OrganizationId) -> Option<Ref<'_, OrganizationId, Arc<Organization>>> {
+        let found = self.shared.organizations.get(&id)?;
         found.touch(self.shared.clock.now_ms());
         Some(found)
     }

@@ -35,7 +35,6 @@ pub struct Access {
 }
 
 /// A token that is somebody's.
-#[derive(Clone)]
 struct Met {
     organization: OrganizationId,
     /// Set once argon2id has run.
@@ -108,7 +107,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, kind: TokenKind) -> Re
         )); // (1)
     }
     let digest = secret::digest(raw);
-    let Met { organization, verified } = meet(app, digest).await?;
+    let (organization, verified) = meet(app, digest).await?;
     let snapshot = app.fresh(organization).await.map_err(|error| match error {
         OrganizationError::NotFound { .. } => UNKNOWN,
         _ => Refusal::Unavailable,
@@ -123,39 +122,34 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, kind: TokenKind) -> Re
     if token.kind != kind {
         return Err(Refusal::WrongKind);
     }
-    if !is_verified(app, &verified, raw, &token).await? {
+    let is_verified = match verified {
+        Some(known) => known,
+        None => Box::pin(verify(app, digest, raw, &token)).await?,
+    };
+    if !is_verified {
         return Err(UNKNOWN);
     }
     Ok(Authenticated { organization, token, snapshot })
 }
 
-/// (2)
-async fn meet(app: &App, digest: Digest) -> Result<Met, Refusal> {
+/// (2) Whose token it is, and whether it has been verified.
+async fn meet(app: &App, digest: Digest) -> Result<(OrganizationId, Option<bool>), Refusal> {
     if let Some(known) = app.access.tokens.get(&digest) {
-        return Ok(known.clone());
+        return Ok((known.organization, known.verified.get().copied()));
     }
     let asked = Box::pin(app.freshness.organization_of(digest)).await;
     let organization = asked.map_err(|_| Refusal::Unavailable)?.ok_or(UNKNOWN)?;
-    // Others may have met it meanwhile: they share one run of argon2id.
-    let met =
-        app.access.tokens.entry(digest).or_insert_with(|| Met { organization, verified: Arc::default() });
-    Ok(met.clone())
+    app.access.tokens.entry(digest).or_insert_with(|| Met { organization, verified: Arc::default() });
+    Ok((organization, None))
 }
 
 /// (4)
-async fn is_verified(
-    app: &App,
-    verified: &OnceCell<bool>,
-    raw: &str,
-    token: &Arc<Token>,
-) -> Result<bool, Refusal> {
-    if let Some(known) = verified.get() {
-        return Ok(*known);
-    }
+async fn verify(app: &App, digest: Digest, raw: &str, token: &Arc<Token>) -> Result<bool, Refusal> {
+    let verified = app.access.tokens.get(&digest).map(|met| met.verified.clone()).unwrap_or_default();
     let verify = || async {
         let (raw, token) = (raw.to_owned(), token.clone());
         let checked = app.access.hash(move || crate::secret::verify(&raw, &token.verifier)).await;
         checked.ok_or(Refusal::Unavailable)
     };
-    Box::pin(verified.get_or_try_init(verify)).await.copied()
+    verified.get_or_try_init(verify).await.copied()
 }

@@ -107,8 +107,8 @@ const MODE: HeaderName = HeaderName::from_static("x-ceven-mode");
 async fn answer(app: Arc<App>, id: Uuid, incoming: Box<Incoming>) -> Response {
     let begun = Instant::now();
     let route = app.metrics.requests.route(&incoming.method, &incoming.path);
-    let pattern = app.metrics.requests.pattern(route).clone();
-    let span = tracing::error_span!("request", request_id = incoming.request_id, route = &*pattern);
+    let pattern = app.metrics.requests.pattern(route);
+    let span = tracing::error_span!("request", request_id = incoming.request_id, route = pattern);
     if app.settings.traces.accept {
         traces::adopt(&span, &incoming.headers);
     }

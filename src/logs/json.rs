@@ -73,7 +73,7 @@ where
         event.record(&mut Fields(&mut line));
         if let Some(Request { id, route }) = Request::current() {
             line.entry("request_id").or_insert_with(|| id.to_string().into());
-            line.entry("route").or_insert_with(|| (&*route).into());
+            line.entry("route").or_insert_with(|| route.into());
         }
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();

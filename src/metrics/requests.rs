@@ -3,7 +3,7 @@
 use std::{
     str::Split,
     sync::{
-        Arc,
+        LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -94,10 +94,6 @@ impl Route {
 
 /// Counts of requests.
 pub struct Requests {
-    /// As they are shown; the last one is for everything else.
-    patterns: Vec<Arc<str>>,
-    /// Where an address finds its pattern.
-    tree: Node,
     /// By pattern, method and status.
     counts: Box<[AtomicU64]>,
     /// By pattern and method.
@@ -142,26 +138,35 @@ impl Node {
     }
 }
 
+/// Every pattern there is.
+struct Table {
+    /// As they are shown; the last one is for everything else.
+    patterns: Vec<String>,
+    /// Where an address finds its pattern.
+    tree: Node,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let described = OPERATIONS.iter().map(|operation| format!("/api/v1{}", operation.path));
+    let others = PAGES.iter().chain(&SCIM).map(|pattern| (*pattern).to_owned());
+    let mut patterns: Vec<String> = described.chain(others).collect();
+    patterns.sort_by_key(|pattern| (pattern.matches('{').count(), pattern.clone()));
+    patterns.dedup();
+    let mut tree = Node::default();
+    for (place, pattern) in patterns.iter().enumerate() {
+        tree.add(pattern, place);
+    }
+    patterns.push(ELSEWHERE.to_owned());
+    Table { patterns, tree }
+});
+
 /// Requests of one route: its pattern, its method, each status with its count, and how long they took.
 pub type Counted<'r> = (&'r str, &'static str, Vec<(&'static str, u64)>, Distribution);
 
 impl Default for Requests {
     fn default() -> Self {
-        let described = OPERATIONS.iter().map(|operation| format!("/api/v1{}", operation.path));
-        let others = PAGES.iter().chain(&SCIM).map(|pattern| (*pattern).to_owned());
-        let mut patterns: Vec<String> = described.chain(others).collect();
-        patterns.sort_by_key(|pattern| (pattern.matches('{').count(), pattern.clone()));
-        patterns.dedup();
-        let mut tree = Node::default();
-        for (place, pattern) in patterns.iter().enumerate() {
-            tree.add(pattern, place);
-        }
-        patterns.push(ELSEWHERE.to_owned());
-        let patterns: Vec<Arc<str>> = patterns.into_iter().map(Arc::from).collect();
-        let routes = patterns.len() * METHODS.len();
+        let routes = TABLE.patterns.len() * METHODS.len();
         Self {
-            patterns,
-            tree,
             counts: (0..routes * STATUSES.len()).map(|_| AtomicU64::new(0)).collect(),
             times: (0..routes).map(|_| Histogram::new(WORK_US)).collect(),
         }
@@ -173,14 +178,14 @@ impl Requests {
     pub fn route(&self, method: &Method, path: &str) -> Route {
         let method = METHODS.iter().position(|name| *name == method.as_str());
         Route {
-            pattern: self.tree.find(path.split('/')).unwrap_or(self.patterns.len() - 1),
+            pattern: TABLE.tree.find(path.split('/')).unwrap_or(TABLE.patterns.len() - 1),
             method: method.unwrap_or(METHODS.len() - 1),
         }
     }
 
     /// The pattern of a route, for people.
-    pub fn pattern(&self, route: Route) -> &Arc<str> {
-        &self.patterns[route.pattern]
+    pub fn pattern(&self, route: Route) -> &'static str {
+        &TABLE.patterns[route.pattern]
     }
 
     /// Counts a request that has been answered.
@@ -192,14 +197,14 @@ impl Requests {
 
     /// Every route that was asked for.
     pub fn read(&self) -> Vec<Counted<'_>> {
-        let routes = (0..self.patterns.len())
+        let routes = (0..TABLE.patterns.len())
             .flat_map(|pattern| (0..METHODS.len()).map(move |method| Route { pattern, method }));
         let counted = routes.map(|route| {
             let counts = &self.counts[route.place() * STATUSES.len()..][..STATUSES.len()];
             let statuses = STATUSES.into_iter().zip(counts);
             let statuses = statuses.map(|(status, count)| (status, count.load(Ordering::Relaxed)));
             let statuses: Vec<_> = statuses.filter(|(_, count)| *count > 0).collect();
-            (&**self.pattern(route), METHODS[route.method], statuses, self.times[route.place()].read())
+            (self.pattern(route), METHODS[route.method], statuses, self.times[route.place()].read())
         });
         counted.filter(|(_, _, statuses, _)| !statuses.is_empty()).collect()
     }

@@ -73,7 +73,7 @@ impl Organization {
     }
 
     /// The same, when memory is not behind.
-    pub fn at_hand(&self, seq: u64) -> Option<Arc<Snapshot>> {
+    pub(crate) fn at_hand(&self, seq: u64) -> Option<Arc<Snapshot>> {
         let published = self.published.load();
         (published.head().seq >= seq).then(|| published.clone())
     }

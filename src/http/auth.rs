@@ -99,7 +99,12 @@ const UNKNOWN: Refusal = Refusal::Unauthorized("The bearer token is not known.")
 /// # Errors
 /// [`Refusal`].
 pub async fn authenticate(app: &App, headers: &HeaderMap, kind: TokenKind) -> Result<Authenticated, Refusal> {
-    let header = headers.get(AUTHORIZATION).ok_or(Refusal::Unauthorized("A bearer token is required."))?;
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let header = given.next().ok_or(Refusal::Unauthorized("A bearer token is required."))?;
+    // Whoever stands in between may take another one for it.
+    if given.next().is_some() {
+        return Err(Refusal::Unauthorized("The request has two Authorization headers: send one."));
+    }
     let raw = header.to_str().map(secret::from_header).unwrap_or_default();
     if !secret::is_well_formed(raw) {
         return Err(Refusal::Unauthorized(

@@ -1,4 +1,10 @@
 //! Our own accept loop: warp's has no time-outs, no cap on connections and no bounded drain.
+//!
+//! What hyper lets through and HTTP does not is refused before it is looked at:
+//!
+//! 1. A target without a path, as CONNECT has it, is nothing that is here (RFC 9110 §9.3.6); warp panics on it.
+//! 2. A request of HTTP/1.1 has exactly one Host (RFC 9112 §3.2).
+//! 3. A body in another transfer coding than chunked would be read as what it is not (RFC 9112 §6.1).
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -6,7 +12,10 @@ use std::{
 };
 
 use futures_util::future::{Either, ready};
-use http::{Request, StatusCode};
+use http::{
+    HeaderMap, Request, StatusCode, Version,
+    header::{HOST, TRANSFER_ENCODING},
+};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -131,9 +140,16 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         let service = warp::service(filter.clone());
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let malformed = malformed(request.uri().path(), request.version(), request.headers());
             let request = Unread::guard(request, limits.discard);
             let request = if takes_whole { Handed::wrap(request, peer) } else { request };
-            hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
+            match malformed {
+                Some((status, detail)) => Either::Left(ready(Ok(reply::problem(status, detail)))),
+                None => {
+                    let service = TowerToHyperService::new(service.clone());
+                    Either::Right(hyper::service::Service::call(&service, request))
+                }
+            }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -150,4 +166,20 @@ pub async fn serve(
     }
     drop(listener);
     tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok()
+}
+
+/// Why a request is refused whatever it asks for.
+fn malformed(path: &str, version: Version, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    let is_chunked = |coding: &http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if !path.starts_with('/') && path != "*" {
+        return Some((StatusCode::BAD_REQUEST, "The target of the request has no path.")); // (1)
+    }
+    if version == Version::HTTP_11 && headers.get_all(HOST).iter().count() != 1 {
+        return Some((StatusCode::BAD_REQUEST, "A request of HTTP/1.1 has exactly one Host header.")); // (2)
+    }
+    if !headers.get_all(TRANSFER_ENCODING).iter().all(is_chunked) {
+        let detail = "The only transfer coding that is understood is chunked.";
+        return Some((StatusCode::NOT_IMPLEMENTED, detail)); // (3)
+    }
+    None
 }

@@ -9,3 +9,4 @@ mod log;
 mod replay;
 mod tokens;
 mod unread;
+mod wire;

@@ -24,12 +24,12 @@ fn head(path: &str, token: &str, more: &str) -> String {
     )
 }
 
-async fn connect(server: &Server) -> TcpStream {
+pub(super) async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(("127.0.0.1", server.port)).await.unwrap()
 }
 
 /// The status of the next answer, which is read whole.
-async fn status(stream: &mut TcpStream) -> u16 {
+pub(super) async fn status(stream: &mut TcpStream) -> u16 {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(timeout(PATIENCE, stream.read_u8()).await.expect("an answer in time").expect("an answer"));

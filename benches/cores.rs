@@ -27,8 +27,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 const FILTER: FilterLimits = FilterLimits { length_bytes: 4096, depth: 32 };
-const LIMITS: PatchLimits =
-    PatchLimits { operations: 100, filter: FILTER, values: ValueLimits { text_bytes: 4096, values: 100 } };
+const LIMITS: PatchLimits = PatchLimits {
+    operations: 100,
+    filter: FILTER,
+    values: ValueLimits { text_bytes: 4096, values: 100, depth: 32, resource_bytes: 1_000_000 },
+};
 
 fn attributes(index: usize) -> Object {
     let value = json!({

@@ -82,7 +82,8 @@ section! {
     /// Limits of the protocol.
     Scim {
         default_count: usize, max_count: usize, filter_bytes: usize, filter_depth: usize, patch_operations: usize, text_bytes: usize,
-        values: usize, patch_body_members: usize, scans: usize,
+        values: usize, extension_depth: usize, resource_bytes: usize,
+        patch_body_members: usize, scans: usize,
     }
     /// The log of SCIM requests.
     ScimLog { queue: usize, flush_ms: u64, retention_days: u32 }
@@ -296,7 +297,12 @@ impl Settings {
 
     /// Limits of values.
     pub fn value_limits(&self) -> ValueLimits {
-        ValueLimits { text_bytes: self.scim.text_bytes, values: self.scim.values }
+        ValueLimits {
+            text_bytes: self.scim.text_bytes,
+            values: self.scim.values,
+            depth: self.scim.extension_depth,
+            resource_bytes: self.scim.resource_bytes,
+        }
     }
 
     /// Limits of the log of SCIM requests.

@@ -25,7 +25,7 @@ use uuid::Uuid;
 const LIMITS: PatchLimits = PatchLimits {
     operations: 100,
     filter: FilterLimits { length_bytes: 4096, depth: 32 },
-    values: ValueLimits { text_bytes: 4096, values: 100 },
+    values: ValueLimits { text_bytes: 4096, values: 100, depth: 32, resource_bytes: 1_000_000 },
 };
 
 fn operator() -> Caller {

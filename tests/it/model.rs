@@ -100,7 +100,7 @@ fn deactivate() -> Vec<Operation> {
     let limits = PatchLimits {
         operations: 1,
         filter: FilterLimits { length_bytes: 100, depth: 3 },
-        values: ValueLimits { text_bytes: 100, values: 3 },
+        values: ValueLimits { text_bytes: 100, values: 3, depth: 4, resource_bytes: 10_000 },
     };
     parse(&USER_TYPE, &body, &limits, &mut vec![]).unwrap()
 }

@@ -144,9 +144,17 @@ fn member(state: &Snapshot, id: &str) -> Result<UserId, OrganizationError> {
     })
 }
 
-/// What the steps come to. Only a replacement looks at the members there are.
+/// What the steps come to. Only a replacement looks at the members there are: the last one, since it leaves nothing of
+/// what came before it.
 fn delta(state: &Snapshot, group: GroupId, steps: &[MembershipChange]) -> Result<Delta, OrganizationError> {
     let mut delta = Delta::new();
+    let last = steps.iter().rposition(|step| matches!(step, MembershipChange::Replace(_)));
+    let (undone, steps) = steps.split_at(last.unwrap_or_default());
+    for step in undone {
+        if let MembershipChange::Add(ids) | MembershipChange::Replace(ids) = step {
+            add(state, ids)?;
+        }
+    }
     for step in steps {
         match step {
             MembershipChange::Add(ids) => delta.extend(add(state, ids)?),
@@ -155,7 +163,6 @@ fn delta(state: &Snapshot, group: GroupId, steps: &[MembershipChange]) -> Result
                 delta.extend(ids.iter().filter_map(|id| id.parse().ok()).map(|id| (id, false)))
             }
             MembershipChange::Replace(ids) => {
-                delta.values_mut().for_each(|present| *present = false);
                 delta.extend(state.members(group).map(|user| (user.id, false)));
                 delta.extend(add(state, ids)?);
             }

@@ -3,7 +3,7 @@
 //! 1. Names match without case and come out as the schema spells them; one attribute twice is refused.
 //! 2. Read-only attributes are ignored: clients echo what they read.
 //! 3. Unknown attributes are ignored and reported; objects under a URN of their own are custom
-//!    extensions and kept as they are.
+//!    extensions and kept as they are, unless they are nested too deep.
 //! 4. null, an empty array and an empty object mean: no value (RFC 7643 §2.5).
 //! 5. Values have the type of the schema; "true" and "false" count as booleans, a single value as an
 //!    array of one, a bare string as the `value` of a complex attribute (Entra ID sends all three).
@@ -27,6 +27,10 @@ pub struct ValueLimits {
     pub text_bytes: usize,
     /// Values of one multi-valued attribute, members of groups excepted.
     pub values: usize,
+    /// Levels of objects and arrays in a custom extension.
+    pub depth: usize,
+    /// Bytes of a resource's JSON text that no PATCH goes beyond.
+    pub resource_bytes: usize,
 }
 
 /// Normalises the body of a POST or PUT. Names of ignored attributes are added to `ignored`.
@@ -105,8 +109,9 @@ impl Reader<'_> {
             key.rsplit_once(':').filter(|(urn, name)| self.kind.attribute(Some(urn), name).is_some());
         match (qualified, value) {
             (Some((urn, name)), value) => self.attribute(Some(urn), name, value, into),
-            (None, Value::Object(inner)) => {
-                into.insert(key, Value::Object(inner)); // (3)
+            (None, value @ Value::Object(_)) => {
+                check_depth(&key, &value, self.limits)?;
+                into.insert(key, value); // (3)
                 Ok(())
             }
             (None, _) => {
@@ -301,6 +306,29 @@ pub(super) fn check_required(kind: &ResourceType, object: &Object) -> Result<(),
             Err(ScimError::bad(ScimType::InvalidValue, format!("{} is required.", attribute.name)))
         } // (6)
         None => Ok(()),
+    }
+}
+
+/// Refuses what a custom extension holds when it is nested too deep.
+pub(super) fn check_depth(at: &str, value: &Value, limits: &ValueLimits) -> Result<(), ScimError> {
+    fn is_within(value: &Value, levels: usize) -> bool {
+        match value {
+            Value::Array(values) => levels > 0 && values.iter().all(|value| is_within(value, levels - 1)),
+            Value::Object(parts) => levels > 0 && parts.values().all(|value| is_within(value, levels - 1)),
+            _ => true,
+        }
+    }
+    match is_within(value, limits.depth) {
+        true => Ok(()),
+        false => wrong(at, &format!("nested at most {} levels deep", limits.depth)),
+    }
+}
+
+/// Refuses one value more of a multi-valued attribute that has as many as it may.
+pub(super) fn check_room(attribute: &Attribute, held: usize, limits: &ValueLimits) -> Result<(), ScimError> {
+    match held < limits.values {
+        true => Ok(()),
+        false => wrong(attribute.name, &format!("at most {} values", limits.values)),
     }
 }
 

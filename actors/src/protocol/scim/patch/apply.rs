@@ -10,6 +10,7 @@
 //! 6. `remove` with values and no filter removes these values only (Entra ID); a list of none removes none.
 //! 7. Setting `primary` on one value takes it from the others (§3.5.2).
 //! 8. A required attribute cannot be removed: `mutability` (§3.5.2.2).
+//! 9. What grows bit by bit has the limits of what comes at once.
 use serde_json::Value;
 
 use super::{Operation, Place, ValueFilter, Verb};
@@ -17,7 +18,7 @@ use crate::protocol::scim::{
     Object,
     error::{ScimError, ScimType},
     fold::fold,
-    resource::{check_required, coerce, finish, is_primary, object_at},
+    resource::{check_required, check_room, coerce, finish, is_primary, object_at},
     schema::{Attribute, ResourceType},
 };
 
@@ -38,9 +39,22 @@ pub fn apply(
     finish(kind, &mut copy);
     let changed = copy != *object;
     if changed {
+        check_size(object, &copy, operations)?;
         *object = copy;
     }
     Ok(changed)
+}
+
+/// (9)
+fn check_size(old: &Object, new: &Object, operations: &[Operation]) -> Result<(), ScimError> {
+    let limit = operations.first().map_or(usize::MAX, |operation| operation.limits.resource_bytes);
+    let bytes = |object: &Object| serde_json::to_string(object).map_or(usize::MAX, |text| text.len());
+    let size = bytes(new);
+    if size > limit && size > bytes(old) {
+        let detail = format!("The resource would have more than {limit} bytes.");
+        return Err(ScimError::bad(ScimType::InvalidValue, detail));
+    }
+    Ok(())
 }
 
 fn apply_one(
@@ -120,7 +134,7 @@ impl Edit<'_> {
             (Verb::Add, Some(Value::Array(values))) => {
                 let mut held = take_values(holder, name);
                 for value in values {
-                    self.add_value(&mut held, value);
+                    self.add_value(&mut held, value)?;
                 }
                 put_values(holder, name, held);
                 Ok(())
@@ -140,6 +154,9 @@ impl Edit<'_> {
     fn is_same(&self, old: &Value, new: &Value) -> bool {
         let exact = self.attribute.sub_attribute("value").unwrap_or(self.attribute).case_exact;
         let equal = |left: &Value, right: &Value| match (left.as_str(), right.as_str()) {
+            (Some(left), Some(right)) if !exact && left.is_ascii() && right.is_ascii() => {
+                left.eq_ignore_ascii_case(right)
+            }
             (Some(left), Some(right)) if !exact => fold(left) == fold(right),
             _ => left == right,
         };
@@ -152,7 +169,7 @@ impl Edit<'_> {
         }
     }
 
-    fn add_value(&self, held: &mut Vec<Value>, new: Value) {
+    fn add_value(&self, held: &mut Vec<Value>, new: Value) -> Result<(), ScimError> {
         let position = held.iter().position(|old| self.is_same(old, &new)); // (2)
         let at = match (position, new) {
             (Some(at), Value::Object(parts)) => {
@@ -161,13 +178,15 @@ impl Edit<'_> {
                 }
                 at
             }
-            (Some(_), _) => return,
+            (Some(_), _) => return Ok(()),
             (None, new) => {
+                check_room(self.attribute, held.len(), &self.operation.limits)?; // (9)
                 held.push(new);
                 held.len() - 1
             }
         };
         keep_one_primary(held, &[at]);
+        Ok(())
     }
 
     fn retain(&self, holder: &mut Object, keep: impl Fn(&Value) -> bool) {
@@ -229,7 +248,10 @@ impl Edit<'_> {
                 .template()
                 .and_then(|template| self.coerce_element(Value::Object(template)).transpose());
             match template {
-                Some(template) => held.push(template?), // (5)
+                Some(template) => {
+                    check_room(self.attribute, held.len(), &self.operation.limits)?; // (9)
+                    held.push(template?); // (5)
+                }
                 None => {
                     return Err(ScimError::bad(
                         ScimType::NoTarget,

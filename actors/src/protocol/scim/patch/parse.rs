@@ -15,6 +15,7 @@ use crate::protocol::scim::{
     error::{ScimError, ScimType},
     evaluate::BoundFilter,
     path::Path,
+    resource::check_depth,
     schema::{Kind, Mutability, ResourceType, is_urn},
 };
 
@@ -92,8 +93,7 @@ impl Reader<'_> {
         let value = value.cloned().unwrap_or_default();
         if !path.is_empty() && !path.eq_ignore_ascii_case(self.kind.schema.id) {
             let place = self.place(path)?;
-            self.push(verb, place, value);
-            return Ok(());
+            return self.push(verb, place, value);
         }
         match (verb, value) {
             (Verb::Remove, _) => Err(ScimError::bad(ScimType::NoTarget, "remove needs a path.")), // (5)
@@ -113,7 +113,7 @@ impl Reader<'_> {
             return values.into_iter().try_for_each(|(key, value)| self.keyed(verb, &key, value));
         }
         match self.place(key) {
-            Ok(place) => self.push(verb, place, value),
+            Ok(place) => self.push(verb, place, value)?,
             Err(error) if error.scim_type == Some(ScimType::Mutability) => {}
             Err(error) if error.scim_type == Some(ScimType::InvalidPath) => self.ignored.push(key.to_owned()),
             Err(error) => return Err(error),
@@ -121,8 +121,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn push(&mut self, verb: Verb, place: Place, value: Value) {
+    fn push(&mut self, verb: Verb, place: Place, value: Value) -> Result<(), ScimError> {
+        if let Place::Custom(at) = &place {
+            check_depth(at, &value, &self.limits.values)?;
+        }
         self.parsed.push(Operation { verb, place, value, limits: self.limits.values });
+        Ok(())
     }
 
     fn place(&self, text: &str) -> Result<Place, ScimError> {

@@ -10,7 +10,7 @@ use crate::protocol::scim::{
 const LIMITS: PatchLimits = PatchLimits {
     operations: 100,
     filter: FilterLimits { length_bytes: 1000, depth: 10 },
-    values: ValueLimits { text_bytes: 1000, values: 100 },
+    values: ValueLimits { text_bytes: 1000, values: 100, depth: 8, resource_bytes: 100_000 },
 };
 
 fn body(operations: Value) -> Value {

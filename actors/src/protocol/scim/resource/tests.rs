@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::protocol::scim::schema::{ENTERPRISE_USER, GROUP_TYPE, USER_TYPE};
 
-const LIMITS: ValueLimits = ValueLimits { text_bytes: 1000, values: 10 };
+const LIMITS: ValueLimits = ValueLimits { text_bytes: 1000, values: 10, depth: 8, resource_bytes: 10_000 };
 
 fn user(body: Value) -> Result<Value, ScimError> {
     normalise(&USER_TYPE, body.as_object().unwrap().clone(), &LIMITS, &mut Vec::new()).map(Value::Object)

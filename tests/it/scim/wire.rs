@@ -4,7 +4,12 @@ use tokio::io::AsyncWriteExt as _;
 use super::unread::{connect, status};
 use crate::{on_each_database, support::Server};
 
-on_each_database!(malformed_requests_are_refused, bodies_are_read_as_what_they_are, a_token_comes_once);
+on_each_database!(
+    malformed_requests_are_refused,
+    bodies_are_read_as_what_they_are,
+    a_token_comes_once,
+    an_idle_connection_takes_the_next_request
+);
 
 async fn malformed_requests_are_refused(server: Server) {
     let scim = server.organization("acme");
@@ -54,4 +59,21 @@ async fn a_token_comes_once(server: Server) {
         acme.send(request).await.refused(401, None);
     }
     acme.get("/Users").await.expect(200);
+}
+
+/// A proxy keeps its connections for a minute or two, and answers 502 when one is closed under a request.
+async fn an_idle_connection_takes_the_next_request(server: Server) {
+    let scim = server.organization("acme");
+    let request = format!(
+        "GET /api/v1/scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n",
+        scim.token
+    );
+    let mut stream = connect(&server).await;
+    for _ in 0..2 {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert_eq!(status(&mut stream).await, 200);
+        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+    }
+    let settings = ceven::config::Settings::load(None, []).unwrap();
+    assert!(settings.server.header_read_timeout_ms > 120_000, "Caddy closes first");
 }

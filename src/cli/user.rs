@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
+    clock::rfc3339,
     domain::{
         id::{OffboardingId, OrganizationId},
         offboarding::{Status, Task},
@@ -179,12 +180,16 @@ async fn report(
             let stuck = if is_stuck(task) { "\tpaused: the tool refuses its credentials" } else { "" };
             format!("{}\t{}\t{} tries{stuck}", task.name, task.state.name(), task.attempt)
         });
-        let text = format!(
-            "Offboarding {id} of {}: {}.\n{}",
-            offboarding.user_name,
-            offboarding.status.name(),
-            lines(rows.collect(), "No tools are connected.")
-        );
+        let (name, status) = (&offboarding.user_name, offboarding.status.name().replace('_', " "));
+        let text = match offboarding.run_at_ms.filter(|_| offboarding.status == Status::Scheduled) {
+            Some(at_ms) => format!("Offboarding {id} of {name} is scheduled for {}.", rfc3339(at_ms)),
+            None => {
+                format!(
+                    "Offboarding {id} of {name}: {status}.\n{}",
+                    lines(rows.collect(), "No tools are connected.")
+                )
+            }
+        };
         let is_unfinished = matches!(offboarding.status, Status::Running | Status::NeedsAttention);
         return match wait && is_unfinished {
             true => Ok(Output::Failed { json, text }),

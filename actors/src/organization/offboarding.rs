@@ -11,7 +11,8 @@
 //! 8. Where the organization guards against mass deactivation, those of SCIM beyond so many in a while are held: access
 //!    to Ceven ends as ever, and the tools are told when an admin lets it go on. What Okta's Universal Logout and the
 //!    console ask for is never held.
-//! 9. Trying again where every tool that is meant is paused is refused with what mends it: it would come to nothing.
+//! 9. A time that is long past is a slip, not an order to begin at once; one that has just passed begins.
+//! 10. Trying again where every tool that is meant is paused is refused with what mends it: it would come to nothing.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use super::{
     state::Snapshot,
     users,
 };
+use crate::clock::rfc3339;
 use crate::domain::{
     audit::Draft,
     caller::{Caller, Stamp},
@@ -39,6 +41,8 @@ pub(super) use begin::{follow, release, release_of};
 
 type Decided = Result<Decision, OrganizationError>;
 
+/// (9)
+const SLIP_MS: i64 = 24 * 3_600_000;
 /// (7)
 const GIVE_UP_MS: i64 = 24 * 3_600_000;
 
@@ -56,6 +60,10 @@ pub(super) fn offboard(
     {
         let text = format!("{} is being offboarded already ({}).", user.user_name, running.id);
         return Err(OrganizationError::Conflict(text)); // (3)
+    }
+    if let Some(at_ms) = options.run_at_ms.filter(|at_ms| *at_ms < stamp.at_ms - SLIP_MS) {
+        let text = format!("{} is long past: leave the time out to offboard at once.", rfc3339(at_ms));
+        return Err(OrganizationError::Conflict(text)); // (9)
     }
     let is_last_admin =
         user.active && user.roles.contains(crate::domain::role::Role::Admin) && !state.has_admin_besides(id);
@@ -118,7 +126,7 @@ pub(super) fn retry(
         return Err(not_found("Offboarding", id));
     }
     if let Some(text) = paused_everywhere(state, &tasks) {
-        return Err(OrganizationError::Conflict(text)); // (9)
+        return Err(OrganizationError::Conflict(text)); // (10)
     }
     for task in tasks {
         let again = Task {

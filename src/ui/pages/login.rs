@@ -208,7 +208,8 @@ fn form(mode: Mode, alert: Option<(&str, &str, bool)>, org: &str, email: &str, n
                         div { strong { (title) } p { (words) } }
                     }
                 }
-                form method="get" action="/login" {
+                form method="get" action="/login" aria-labelledby="sso" {
+                    h2 id="sso" { "Single Sign-On" }
                     @if safe(next) != "/app" { input type="hidden" name="next" value=(safe(next)); }
                     label { span { "Work email, organization or Okta issuer" }
                         input name="okta" required maxlength="254" value=(org) autocomplete="username" autocapitalize="none" spellcheck="false" placeholder="you@company.com";

@@ -26,19 +26,40 @@ use crate::{
     },
 };
 
-const LISTED: u64 = 100;
+/// Finished ones, and others, that the list shows.
+const LISTED: usize = 100;
+
+/// Unfinished ones, those that need someone first: however long ago, they must not be pushed out by others.
+fn unfinished(ask: &Ask<'_>) -> Vec<Offboarding> {
+    let mut open: Vec<_> = ask.visit.who.snapshot.offboardings().map(|one| (**one).clone()).collect();
+    open.sort_by_key(|one| (one.status != Status::NeedsAttention, std::cmp::Reverse(one.id)));
+    open
+}
 
 pub(in crate::ui) async fn list(ask: &Ask<'_>) -> Answer {
-    let all = ask.visit.seeing()?.offboardings(None, LISTED).await?;
+    let seen = ask.visit.seeing()?.offboardings(None, LISTED as u64).await?;
+    let is_admin = ask.visit.administering().is_ok();
+    let is_part = seen.len() == LISTED;
+    let open = unfinished(ask);
+    // What has finished since the snapshot is still among the others.
+    let is_finished = |one: &Offboarding| {
+        matches!(one.status, Status::Done | Status::Cancelled) && open.iter().all(|other| other.id != one.id)
+    };
+    let finished: Vec<_> = seen.into_iter().filter(is_finished).collect();
     let main = html! {
         (attention::held(ask))
         (attention::paused(ask))
-        @if all.is_empty() {
+        @if open.is_empty() && finished.is_empty() {
             div.empty { p { strong { "Nobody has been offboarded." } }
                 p { "Someone appears here when Okta deactivates or signs them out everywhere, or when an admin offboards them under " a href="/app/team" { "Team" } "." } }
-        } @else { (table(&all)) }
+        }
+        @if !open.is_empty() {
+            section { h2 { "Not finished" } (table(&open[..open.len().min(LISTED)]))
+                @if open.len() > LISTED { p.meta { "And " (open.len() - LISTED) " more." } } }
+        }
+        @if !finished.is_empty() { section { h2 { "Finished" } (table(&finished)) } }
+        @if is_part { p.meta { "These are the latest. " @if is_admin { a href="/app/offboardings/report" { "The report" } " has everyone." } } }
     };
-    let is_admin = ask.visit.administering().is_ok();
     let aside = html! { @if is_admin { a.button href="/app/offboardings/report" { "Report" } } };
     ok(framed(ask, Place::Offboardings, "Offboardings", aside, main))
 }

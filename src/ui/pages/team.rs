@@ -24,6 +24,7 @@ pub(in crate::ui) async fn show(ask: &Ask<'_>) -> Answer {
         (form(&filter))
         @if page.users.is_empty() { (empty(ask, &filter)) }
         @else {
+            h2 { "Members" }
             p.meta role="status" { (page.total) (if page.total == 1 { " person" } else { " people" }) @if !filter.is_empty() { " match the filter" } }
             div.scroll { table {
                 thead { tr {

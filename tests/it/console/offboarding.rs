@@ -147,6 +147,29 @@ async fn an_offboarding_is_scheduled_in_the_console(server: Server) {
     assert!(!browser.get(&path).await.text.contains("scheduled already"));
 }
 
+/// What is not finished stays in sight, however many have left since.
+async fn nobody_is_pushed_out_of_sight(server: Server) {
+    organization(&server, "acme");
+    let token = server.json(&["token", "mint", "--org", "acme", "--label", "okta"]);
+    let scim = server.client(token["token"].as_str().unwrap());
+    let browser = Browser::signed_in(&server, "acme").await;
+    let later = json!({ "run_at": "2099-12-01T17:00:00Z" });
+    let ada = scim.user("ada@acme.example").await;
+    browser.json("POST", &format!("/api/v1/users/{ada}/offboard"), &later).await.expect(202);
+    for number in 0..101 {
+        let id = scim.user(&format!("u{number}@acme.example")).await;
+        assert_eq!(scim.delete(&format!("/Users/{id}")).await.status, 204);
+    }
+    let page = browser.get("/app/offboardings").await.text;
+    let (open, finished) = page.split_once("<h2>Finished</h2>").unwrap();
+    assert!(open.contains("ada@acme.example") && !open.contains("u100@"), "{open}");
+    assert!(
+        finished.contains("u100@") && !finished.contains("u0@acme") && !finished.contains("ada@"),
+        "{finished}"
+    );
+    assert!(finished.contains("The report"), "{finished}");
+}
+
 async fn the_connection_to_okta_is_refused_with_a_reason(server: Server) {
     organization(&server, "acme");
     let browser = Browser::signed_in(&server, "acme").await;
@@ -188,6 +211,7 @@ async fn the_connection_to_okta_is_refused_with_a_reason(server: Server) {
 }
 
 on_each_database!(
+    nobody_is_pushed_out_of_sight,
     an_offboarding_is_scheduled_in_the_console,
     tools_are_connected_changed_and_disconnected_by_forms,
     offboarding_wants_the_name_typed_and_shows_how_it_goes,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use warp::Filter as _;
 
 use crate::{
-    console::support::{Browser, organization},
+    console::support::{Browser, organization, problem},
     on_each_database,
     support::{Scim, Server},
 };
@@ -283,6 +283,25 @@ async fn scheduled_cancelled_by_hand_and_previewed(server: Server) {
         .json("POST", &format!("/api/v1/users/{ada}/offboard"), &json!({ "run_at": soon }))
         .await
         .expect(202);
+    // The wrong year is no order to begin at once.
+    let slip = json!({ "run_at": "2020-01-01T00:00:00Z" });
+    let refused = browser.json("POST", &format!("/api/v1/users/{eva}/offboard"), &slip).await;
+    problem(&refused, 409);
+    assert!(refused.text.contains("2020-01-01T00:00:00.000Z is long past"), "{}", refused.text);
+    let said = server.run(&[
+        "user",
+        "offboard",
+        "eva@acme.example",
+        "--org",
+        "acme",
+        "--run-at",
+        "2098-01-01T00:00:00Z",
+    ]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(
+        said.contains("is scheduled for 2098-01-01T00:00:00.000Z.") && !said.contains("No tools"),
+        "{said}"
+    );
     let later = json!({ "run_at": "2099-01-01T00:00:00Z" });
     let planned = browser.json("POST", &format!("/api/v1/users/{eva}/offboard"), &later).await.expect(202);
     let path = format!("/api/v1/offboardings/{}/cancel", planned["offboarding_id"].as_str().unwrap());

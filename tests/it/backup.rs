@@ -5,10 +5,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use ceven_migrations::{Migrator, MigratorTrait as _};
 use serde_json::json;
 
 use crate::{
     console::support::{Browser, organization},
+    on_each_database,
     support::{Database, Server, new_database, postgres_url},
 };
 
@@ -155,3 +157,32 @@ fn assert_is_private(path: &Path) {
     let mode = std::fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "{}", path.display());
 }
+
+/// How many of the latest migrations the older version lacks.
+const LACKING: u32 = 5;
+
+/// A database of an older version, with people in it, is brought up to date when a server starts on it: nothing is lost,
+/// and the chain goes on.
+async fn a_database_of_an_older_version_is_brought_up_to_date(mut server: Server) {
+    let scim = server.organization("acme");
+    let ada = scim.user("ada@acme.example").await;
+    server.terminate();
+    assert!(server.ended().await);
+    let database = sea_orm::Database::connect(&server.database_url).await.unwrap();
+    for _ in 0..LACKING {
+        Migrator::down(&database, Some(1)).await.unwrap();
+    }
+    database.close().await.unwrap();
+    let before = server.run(&["doctor", "--json"]);
+    let before: serde_json::Value = serde_json::from_slice(&before.stdout).unwrap();
+    assert!(before["checks"].to_string().contains("5 are missing"), "{before}");
+    server.boot().await;
+    assert_eq!(scim.get(&format!("/Users/{ada}")).await.expect(200)["userName"], "ada@acme.example");
+    scim.user("eva@acme.example").await;
+    let log = server.audit("acme");
+    let seqs: Vec<_> = log.iter().map(|entry| entry["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    assert!(log.iter().any(|entry| entry["action"] == "user.create"));
+}
+
+on_each_database!(a_database_of_an_older_version_is_brought_up_to_date);

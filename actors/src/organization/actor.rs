@@ -22,20 +22,19 @@ use std::{
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::{
     Organization,
     decide::decide,
-    message::{Answer, Answered, Asked, Command, Message, OrganizationError, Reply},
+    message::{Answer, Answered, Asked, Message, OrganizationError, Reply},
     state::Snapshot,
 };
 use crate::{
     connection::{self, ConnectionActor, Ports},
     domain::{
         audit::{Head, seal},
-        caller::{Caller, Stamp},
         id::ConnectorId,
     },
     meter::Meter,
@@ -80,12 +79,8 @@ pub struct OrganizationActor;
 
 /// A command with everything needed to decide it, once or again.
 struct Ask {
-    command: Command,
-    caller: Caller,
-    stamp: Stamp,
-    reply: Reply<Answered>,
+    asked: Box<Asked>,
     conflicts: u8,
-    _permit: OwnedSemaphorePermit,
 }
 
 struct Staged {
@@ -161,12 +156,11 @@ impl Actor for OrganizationActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Execute(asked) => {
-                let Asked { command, caller, stamp, permit, sent, request, reply } = *asked;
-                let waited = sent.elapsed();
+                let waited = asked.sent.elapsed();
                 memory.meter.mailbox_wait.observe_time(waited);
                 let _deciding = tracing::info_span!("decide", ?waited).entered();
-                let ask = Ask { command, caller, stamp, reply, conflicts: 0, _permit: permit };
-                serving(request, || {
+                serving(asked.request, || {
+                    let ask = Ask { asked, conflicts: 0 };
                     if memory.catching_up { memory.pending.push_back(ask) } else { memory.stage(&me, ask) }
                 });
             }
@@ -212,21 +206,22 @@ fn answer<T>(reply: Reply<T>, result: Result<T, OrganizationError>) {
 
 impl Ask {
     fn answer(self, snapshot: &Arc<Snapshot>, result: Result<Answer, OrganizationError>) {
-        answer(self.reply, result.map(|answer| Answered { snapshot: snapshot.clone(), answer }));
+        answer(self.asked.reply, result.map(|answer| Answered { snapshot: snapshot.clone(), answer }));
     }
 }
 
 impl Memory {
     fn stage(&mut self, me: &ActorRef<Message>, ask: Ask) {
-        if ask.reply.is_closed() {
+        let Asked { command, caller, stamp, reply, .. } = &*ask.asked;
+        if reply.is_closed() {
             return; // (7)
         }
-        match decide(&self.head, &ask.command, &ask.caller, ask.stamp) {
+        match decide(&self.head, command, caller, *stamp) {
             Ok(decision) if !decision.is_nothing() => {
                 let expected = self.head.head();
                 let profile = self.head.profile();
                 let place = (&*profile.slug, profile.mode);
-                let (entries, sealed) = seal(expected, place, &ask.caller, ask.stamp, decision.drafts);
+                let (entries, sealed) = seal(expected, place, caller, *stamp, decision.drafts);
                 let after = Head { seq: expected.seq + 1, ..sealed };
                 decision.changes.iter().for_each(|change| self.head.apply(change)); // (1)
                 self.own.origins.note(&decision.changes);

@@ -1,13 +1,9 @@
 //! Every sentence an organization understands, and every answer it gives.
-use std::{sync::Arc, time::Instant};
-
-use ractor::RpcReplyPort;
-use tokio::sync::OwnedSemaphorePermit;
+use std::sync::Arc;
 
 use super::state::Snapshot;
 use crate::{
     domain::{
-        caller::{Caller, Stamp},
         connector::Connector,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
         okta::{OktaConnection, Sealed, StreamChange, UsedToken},
@@ -17,18 +13,18 @@ use crate::{
         step::Match,
         token::{Admin, Digest, Token},
     },
-    ports::{Loaded, StoreError},
     protocol::{
         oidc,
         revocation::Subject,
         scim::{Object, ScimError, patch::Operation},
         security_event::SecurityEvent,
     },
-    request::Request,
 };
 
+mod mailbox;
 mod parts;
 
+pub use mailbox::{Asked, Message, Reply};
 pub use parts::{OffboardOptions, Report, SignInRefused, Verdict};
 
 /// What can be asked of an organization. Resources come normalised (`protocol::scim::resource`).
@@ -348,58 +344,4 @@ pub enum OrganizationError {
     /// Not now: the store is away, or the organization is being restarted.
     #[error("not available at the moment")]
     Unavailable,
-}
-
-/// Where an answer goes.
-pub type Reply<T> = RpcReplyPort<Result<T, OrganizationError>>;
-
-/// A command in the mailbox.
-#[derive(Debug)]
-pub struct Asked {
-    /// What.
-    pub command: Command,
-    /// Who.
-    pub caller: Caller,
-    /// When, with the ids it may use.
-    pub stamp: Stamp,
-    /// Its place in the organization's queue, given back when it is answered.
-    pub permit: OwnedSemaphorePermit,
-    /// When it was put into the mailbox.
-    pub sent: Instant,
-    /// For which request, for the log.
-    pub request: Option<Request>,
-    /// To whom.
-    pub reply: Reply<Answered>,
-}
-
-/// What arrives in the mailbox.
-#[derive(Debug)]
-pub enum Message {
-    /// A command.
-    Execute(Box<Asked>),
-    /// State no older than unit `seq`.
-    Read {
-        /// At least this unit.
-        seq: u64,
-        /// To whom.
-        reply: Reply<Arc<Snapshot>>,
-    },
-    /// What became of a unit.
-    Written {
-        /// Run of staged units it belongs to.
-        run: u64,
-        /// Its number.
-        seq: u64,
-        /// What became of it.
-        outcome: Result<(), StoreError>,
-    },
-    /// Tools may have something to do.
-    Tend,
-    /// What the store has that this memory has not.
-    CaughtUp {
-        /// Run that asked.
-        run: u64,
-        /// What changed.
-        loaded: Result<Loaded, StoreError>,
-    },
 }

@@ -96,12 +96,12 @@ async fn sessions_end_by_every_way_and_at_once(server: Server) {
 
 async fn sessions_end_with_time_and_not_while_used(mut server: Server) {
     organization(&server, "acme");
-    let idle = [("CEVEN_SESSION__IDLE_MS", "1500"), ("CEVEN_SESSION__FLUSH_MS", "100")];
+    let idle = [("CEVEN_SESSION__IDLE_MS", "6000"), ("CEVEN_SESSION__FLUSH_MS", "100")];
     server.restart_with(&idle).await;
     let browser = Browser::signed_in(&server, "acme").await;
     let seq = server.audit("acme").len();
     for _ in 0..8 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
         browser.get("/api/v1/me").await.expect(200);
     }
     // What was used is known after a restart, and cost no entry.
@@ -110,13 +110,13 @@ async fn sessions_end_with_time_and_not_while_used(mut server: Server) {
     let browser = Browser { base: Browser::new(&server).base, ..browser };
     browser.get("/api/v1/me").await.expect(200);
     assert_eq!(server.audit("acme").len(), seq);
-    tokio::time::sleep(Duration::from_millis(1_700)).await;
+    tokio::time::sleep(Duration::from_millis(6_200)).await;
     problem(&browser.get("/api/v1/me").await, 401);
     // However busy, a session has its end.
-    server.restart_with(&[("CEVEN_SESSION__ABSOLUTE_MS", "1000")]).await;
+    server.restart_with(&[("CEVEN_SESSION__ABSOLUTE_MS", "5000")]).await;
     let browser = Browser::signed_in(&server, "acme").await;
     browser.get("/api/v1/me").await.expect(200);
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(5_100)).await;
     problem(&browser.get("/api/v1/me").await, 401);
 }
 

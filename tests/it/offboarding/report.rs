@@ -34,6 +34,7 @@ async fn every_leaver_is_in_it_with_the_time_of_each_tool(server: Server) {
     let done = json!({ "task": task["id"], "note": "=by hand" });
     let path = format!("/api/v1/offboardings/{}/done", stuck["id"].as_str().unwrap());
     browser.json("POST", &path, &done).await.expect(200);
+    until(&browser, &eva, is_done).await;
 
     let report = browser.get(REPORT).await;
     let signed = report.expect(200);

@@ -148,7 +148,7 @@ impl Server {
         let url = format!("http://127.0.0.1:{}/readyz", self.admin_port);
         while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
             assert!(
-                begun.elapsed() < Duration::from_secs(30),
+                begun.elapsed() < Duration::from_secs(90),
                 "the server did not start: {}",
                 self.log_text()
             );

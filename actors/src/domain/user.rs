@@ -35,9 +35,9 @@ pub struct User {
 }
 
 impl User {
-    /// Builds a user from normalised attributes and resolves `roles`. Without `active` a user has no access, and says
-    /// so: whoever takes the attribute away must not bring a leaver back by it. A blank `externalId` is none: else all
-    /// who have one would be the same person.
+    /// Builds a user from normalised attributes and resolves `roles`. Without `active` a user has no access:
+    /// whoever takes the attribute away must not bring a leaver back by it. A blank `externalId` is none: else all who
+    /// have one would be the same person.
     ///
     /// # Errors
     /// 400 `invalidValue` for a missing `userName` or an unknown role.
@@ -49,7 +49,6 @@ impl User {
     ) -> Result<Self, ScimError> {
         let roles = resolve_roles(&mut attributes)?;
         let active = attributes.get("active").and_then(Value::as_bool).unwrap_or(false);
-        attributes.insert("active".into(), active.into());
         if attributes.get("externalId").and_then(Value::as_str).is_some_and(|id| id.trim().is_empty()) {
             attributes.shift_remove("externalId");
         }

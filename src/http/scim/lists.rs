@@ -96,16 +96,14 @@ async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pag
     let with_groups = mentions(query, "groups");
     let (total, found) = match candidate(snapshot, query) {
         Some((user, true)) => page_of(user, query),
-        Some((user, false)) => {
-            select(user.into_iter(), |user| renderer.user_object(user, with_groups), query)
-        }
+        Some((user, false)) => select(user.into_iter(), |user| judged(renderer, user, with_groups), query),
         None => {
             let query = query.clone();
             scan(request, move |snapshot, base_url| {
                 let renderer = Renderer { snapshot, base_url };
                 select(
                     snapshot.users(0).cloned(),
-                    |user: &Arc<User>| renderer.user_object(user, with_groups),
+                    |user: &Arc<User>| judged(renderer, user, with_groups),
                     &query,
                 )
             })
@@ -114,6 +112,13 @@ async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pag
     };
     let resources = in_slices(&found, |user| renderer.user(user, &query.projection)).await;
     Ok(Page { total, resources })
+}
+
+/// A user as filters and sorting see it: who has no `active` has no access, and is found among those who have none.
+fn judged(renderer: Renderer<'_>, user: &User, with_groups: bool) -> Object {
+    let mut object = renderer.user_object(user, with_groups);
+    object.entry("active").or_insert(user.active.into());
+    object
 }
 
 /// Renders a page and lets other requests in between: a long page must not make short answers wait for it.

@@ -71,7 +71,8 @@ async fn what_init_writes_is_what_serve_takes() {
             ready = reqwest::get(format!("http://{admin}/readyz"))
                 .await
                 .is_ok_and(|answer| answer.status() == 200);
-            if ready {
+            // It is ready a moment before it says so.
+            if ready && std::fs::metadata(folder.join("log")).is_ok_and(|log| log.len() > 0) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -29,16 +29,15 @@ pub struct Discard {
 pub struct Unread {
     body: Option<Incoming>,
     discard: Discard,
+    /// Nothing was sent: who asked before sending waits for a "go on", which comes with the first look at the body.
+    is_held_back: bool,
 }
 
 impl Unread {
     /// Puts a request's body under guard.
-    pub fn guard(request: Request<Incoming>, mut discard: Discard) -> Request<Self> {
-        // Who asks before sending has sent nothing, and waits for a "go on" that will not come.
-        if request.headers().contains_key(EXPECT) {
-            discard.bytes = 0;
-        }
-        request.map(|body| Self { body: Some(body), discard })
+    pub fn guard(request: Request<Incoming>, discard: Discard) -> Request<Self> {
+        let is_held_back = request.headers().contains_key(EXPECT);
+        request.map(|body| Self { body: Some(body), discard, is_held_back })
     }
 }
 
@@ -50,6 +49,7 @@ impl Body for Unread {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.is_held_back = false;
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(context);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -89,7 +89,7 @@ impl Stream for Unread {
 impl Drop for Unread {
     fn drop(&mut self) {
         let Some(body) = self.body.take() else { return };
-        if body.is_end_stream() || self.discard.bytes == 0 {
+        if body.is_end_stream() || self.is_held_back {
             return;
         }
         // Without a runtime the process is ending, and the connection with it.

@@ -97,4 +97,16 @@ async fn nobody_is_asked_for_a_body_that_is_refused(server: Server) {
     stream.write_all(head.as_bytes()).await.unwrap();
     assert_eq!(status(&mut stream).await, 401, "and not 100");
     assert!(is_cut(&mut stream).await);
+
+    // Who was told to go on is still sending when the body turns out to be too large.
+    let scim = server.organization("acme");
+    let mut stream = connect(&server).await;
+    let head = self::head("Users", &scim.token, "content-type: application/json\r\nexpect: 100-continue\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(status(&mut stream).await, 100);
+    stream.write_all(&vec![b' '; 2 << 20]).await.unwrap();
+    assert_eq!(status(&mut stream).await, 413);
+    stream.write_all(&vec![b' '; BODY_BYTES - (2 << 20)]).await.unwrap();
+    stream.write_all(b"GET /api/v1/scim/v2/Users HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert_eq!(status(&mut stream).await, 401, "the connection goes on");
 }

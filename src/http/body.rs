@@ -1,7 +1,7 @@
 //! Reading a body: its media type, its coding, its size while it comes in, its time, and its JSON.
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Bytes, BytesMut};
 use ceven_actors::protocol::{
     json,
     scim::{ScimError, ScimType},
@@ -21,16 +21,12 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// 415 for another media type or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400
 /// `invalidSyntax` for what is no JSON, is nested deeper than 128 levels or has a key twice.
-pub async fn read_json<S, B, E>(
+pub async fn read_json<E>(
     headers: &HeaderMap,
-    body: S,
+    body: impl Stream<Item = Result<Bytes, E>>,
     limit_bytes: usize,
     timeout: Duration,
-) -> Result<Value, ScimError>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Result<Value, ScimError> {
     check_media_type(headers)?;
     let bytes = receive(headers, body, limit_bytes, timeout).await?;
     json::read(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes)).map_err(|error| {
@@ -42,16 +38,12 @@ where
 ///
 /// # Errors
 /// 415 for another media type or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`.
-pub async fn read_form<S, B, E>(
+pub async fn read_form<E>(
     headers: &HeaderMap,
-    body: S,
+    body: impl Stream<Item = Result<Bytes, E>>,
     limit_bytes: usize,
     timeout: Duration,
-) -> Result<Vec<(String, String)>, ScimError>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Result<Vec<(String, String)>, ScimError> {
     if media_type(headers).as_deref() != Some("application/x-www-form-urlencoded") {
         return Err(ScimError::new(415, "The body must be application/x-www-form-urlencoded."));
     }
@@ -64,17 +56,13 @@ where
 /// # Errors
 /// 415 for another media type than `wanted` or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400
 /// for what is no UTF-8.
-pub async fn read_text<S, B, E>(
+pub async fn read_text<E>(
     headers: &HeaderMap,
-    body: S,
+    body: impl Stream<Item = Result<Bytes, E>>,
     wanted: &str,
     limit_bytes: usize,
     timeout: Duration,
-) -> Result<String, ScimError>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Result<String, ScimError> {
     if media_type(headers).as_deref() != Some(wanted) {
         return Err(ScimError::new(415, format!("The body must be {wanted}.")));
     }
@@ -94,16 +82,12 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ScimError> {
     }
 }
 
-async fn receive<S, B, E>(
+async fn receive<E>(
     headers: &HeaderMap,
-    body: S,
+    body: impl Stream<Item = Result<Bytes, E>>,
     limit_bytes: usize,
     timeout: Duration,
-) -> Result<BytesMut, ScimError>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Result<BytesMut, ScimError> {
     // What is compressed would be read as what it is not.
     let is_plain = |coding: &http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
@@ -116,24 +100,18 @@ where
     received.map_err(|_| ScimError::new(408, "The body did not arrive in time."))?
 }
 
-async fn collect<S, B, E>(body: S, limit_bytes: usize) -> Result<BytesMut, ScimError>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+async fn collect<E>(
+    body: impl Stream<Item = Result<Bytes, E>>,
+    limit_bytes: usize,
+) -> Result<BytesMut, ScimError> {
     let mut bytes = BytesMut::new();
     let mut body = std::pin::pin!(body);
     while let Some(part) = body.next().await {
-        let mut part = part.map_err(|_| ScimError::new(400, "The body broke off."))?;
-        while part.has_remaining() {
-            let chunk = part.chunk();
-            if bytes.len() + chunk.len() > limit_bytes {
-                return Err(ScimError::new(413, format!("The body is larger than {limit_bytes} bytes.")));
-            }
-            bytes.extend_from_slice(chunk);
-            let read = chunk.len();
-            part.advance(read);
+        let part = part.map_err(|_| ScimError::new(400, "The body broke off."))?;
+        if bytes.len() + part.len() > limit_bytes {
+            return Err(ScimError::new(413, format!("The body is larger than {limit_bytes} bytes.")));
         }
+        bytes.extend_from_slice(&part);
     }
     Ok(bytes)
 }

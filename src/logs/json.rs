@@ -71,6 +71,7 @@ where
         line.insert("level".into(), event.metadata().level().as_str().into());
         line.insert("target".into(), event.metadata().target().into());
         event.record(&mut Fields(&mut line));
+        // (1) of `super`
         if let Some(Request { id, route }) = Request::current() {
             line.entry("request_id").or_insert_with(|| id.to_string().into());
             line.entry("route").or_insert_with(|| route.into());

@@ -38,6 +38,6 @@ where
         };
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
-        writeln!(writer, "{} request_id={id} route={route}", line.trim_end())
+        writeln!(writer, "{} request_id={id} route={route}", line.trim_end()) // (1) of `super`
     }
 }

@@ -221,9 +221,9 @@ impl Batch {
 
 impl LastUse {
     fn row(self, token: TokenId) -> TokenUse {
-        let user_agent = self.user_agent.map_or(String::new(), |text| {
-            String::from_utf8_lossy(text.as_bytes()).chars().take(USER_AGENT_CHARS).collect()
-        });
+        let user_agent = self
+            .user_agent
+            .map_or(String::new(), |text| kept(&String::from_utf8_lossy(text.as_bytes()), USER_AGENT_CHARS));
         TokenUse {
             token_id: token.0,
             org_id: self.organization.0,

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::clock::rfc3339;
 
+mod canonical;
 pub mod statement;
 mod verify;
+use canonical::canonical;
 pub use verify::{Earlier, Report, Verifier};
 
 /// Whether what a log tells happened to real people.
@@ -162,21 +164,13 @@ fn members(members: &[(&str, Value)]) -> String {
         text.push('"');
         text.push_str(name);
         text.push_str("\":");
-        text.push_str(&canonical(value));
+        canonical::write(&mut text, value);
     }
     text
 }
 
-/// RFC 8785 form. Numbers are IEEE doubles there, so an integer beyond 2^53 is written as the double next to it.
-fn canonical(value: &Value) -> String {
-    serde_json_canonicalizer::to_string(value).unwrap_or_else(|_| value.to_string())
-}
-
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -35,18 +35,31 @@ pub struct User {
 }
 
 impl User {
-    /// Builds a user from normalised attributes and resolves `roles`. Without `active` a user has no access:
+    /// Builds a user from normalised attributes, see [`User::resolved`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_attributes(
+        id: UserId,
+        created_ms: i64,
+        modified_ms: i64,
+        attributes: Object,
+    ) -> Result<Self, ScimError> {
+        Self::resolved(id, created_ms, modified_ms, attributes).map(|(user, _)| user)
+    }
+
+    /// Builds a user from normalised attributes and resolves `roles`; the attributes as they are then. Without `active` a user has no access:
     /// whoever takes the attribute away must not bring a leaver back by it. A blank `externalId` is none: else all who
     /// have one would be the same person.
     ///
     /// # Errors
     /// 400 `invalidValue` for a missing `userName` or an unknown role.
-    pub fn from_attributes(
+    pub fn resolved(
         id: UserId,
         created_ms: i64,
         modified_ms: i64,
         mut attributes: Object,
-    ) -> Result<Self, ScimError> {
+    ) -> Result<(Self, Object), ScimError> {
         let roles = resolve_roles(&mut attributes)?;
         let active = attributes.get("active").and_then(Value::as_bool).unwrap_or(false);
         if attributes.get("externalId").and_then(Value::as_str).is_some_and(|id| id.trim().is_empty()) {
@@ -58,7 +71,7 @@ impl User {
         let external_id = text("externalId");
         let addresses = attributes.get("emails").and_then(Value::as_array).into_iter().flatten();
         let emails = addresses.filter_map(|email| email["value"].as_str()).map(name_key).collect();
-        Ok(Self {
+        let user = Self {
             id,
             user_name,
             external_id,
@@ -69,7 +82,8 @@ impl User {
             created_ms,
             modified_ms,
             attributes: to_text(&attributes),
-        })
+        };
+        Ok((user, attributes))
     }
 
     /// The attributes as an object.
@@ -77,12 +91,12 @@ impl User {
         from_text(&self.attributes)
     }
 
-    /// A copy with other attributes, changed at `now_ms`.
+    /// A copy with other attributes, changed at `now_ms`, and these attributes.
     ///
     /// # Errors
-    /// As [`User::from_attributes`].
-    pub fn with(&self, attributes: Object, now_ms: i64) -> Result<Self, ScimError> {
-        Self::from_attributes(self.id, self.created_ms, now_ms, attributes)
+    /// As [`User::resolved`].
+    pub fn with(&self, attributes: Object, now_ms: i64) -> Result<(Self, Object), ScimError> {
+        Self::resolved(self.id, self.created_ms, now_ms, attributes)
     }
 
     /// Addresses besides the user name, each once.
@@ -108,7 +122,7 @@ pub fn name_key(name: &str) -> Box<str> {
 }
 
 pub(crate) fn to_text(attributes: &Object) -> Box<str> {
-    Value::Object(attributes.clone()).to_string().into()
+    serde_json::to_string(attributes).unwrap_or_default().into() // texts as names, and no number that JSON lacks
 }
 
 /// Text that this crate wrote itself; anything else reads as an empty object.

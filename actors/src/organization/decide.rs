@@ -1,6 +1,6 @@
 //! What a command does to an organization: pure, so that it can be decided again when the state it was
 //! decided on turns out not to have been written.
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     connectors, groups, keys, logout,
@@ -172,9 +172,6 @@ pub(super) fn not_found(resource: &'static str, id: impl ToString) -> Organizati
 /// Attributes as the audit log shows them: with the id, without `schemas`.
 pub(super) fn shown(id: impl ToString, mut attributes: crate::protocol::scim::Object) -> Value {
     attributes.shift_remove("schemas");
-    let mut value = json!({ "id": id.to_string() });
-    if let Some(object) = value.as_object_mut() {
-        object.extend(attributes);
-    }
-    value
+    attributes.insert("id".into(), id.to_string().into());
+    Value::Object(attributes)
 }

@@ -29,7 +29,7 @@ type Decided = Result<Decision, OrganizationError>;
 pub(super) fn create(state: &Snapshot, attributes: &Object, stamp: Stamp) -> Decided {
     let mut attributes = attributes.clone();
     attributes.entry("active").or_insert(true.into()); // (5)
-    let new = User::from_attributes(UserId(stamp.new_id), stamp.at_ms, stamp.at_ms, attributes.clone())?;
+    let (new, attributes) = User::resolved(UserId(stamp.new_id), stamp.at_ms, stamp.at_ms, attributes)?;
     let by_external_id = |find: fn(&'_ Snapshot, &str) -> Option<Arc<User>>| {
         new.external_id.as_deref().and_then(|id| find(state, id))
     };
@@ -38,16 +38,17 @@ pub(super) fn create(state: &Snapshot, attributes: &Object, stamp: Stamp) -> Dec
         .or_else(|| by_external_id(|state, id| state.former_user_by_external_id(id).cloned()))
         .or_else(|| state.former_user_by_name(&new.user_name).cloned());
     match known {
-        None => Ok(written("user.create", None, new, true)),
+        None => Ok(written("user.create", None, (new, attributes), true)),
         Some(known) if known.active => Err(taken(&known, &new)), // (1)
         Some(known) => {
-            let restored = known.with(attributes, stamp.at_ms)?; // (1)
+            let (restored, attributes) = known.with(attributes, stamp.at_ms)?; // (1)
             unique(state, &restored)?;
-            if !known.deleted && known.object() == restored.object() {
+            let before = known.object();
+            if !known.deleted && before == attributes {
                 return Ok(Decision::nothing(Answer::User { id: known.id, created: true }));
             }
             let action = if restored.active { "user.reactivate" } else { "user.replace" };
-            Ok(written(action, Some(&known), restored, true))
+            Ok(written(action, Some(before), (restored, attributes), true))
         }
     }
 }
@@ -73,29 +74,31 @@ pub(super) fn replace(
     if !mentions_roles {
         keep(&mut attributes, "roles"); // (2)
     }
-    change(state, old, "user.replace", attributes, stamp)
+    change(state, (old, held), "user.replace", attributes, stamp)
 }
 
 pub(super) fn patch(state: &Snapshot, id: UserId, operations: &[Operation], stamp: Stamp) -> Decided {
     let old = find(state, id)?;
-    let mut attributes = old.object();
+    let before = old.object();
+    let mut attributes = before.clone();
     patch::apply(&USER_TYPE, &mut attributes, operations)?;
-    change(state, old, "user.patch", attributes, stamp)
+    change(state, (old, before), "user.patch", attributes, stamp)
 }
 
 pub(super) fn delete(state: &Snapshot, id: UserId, stamp: Stamp) -> Decided {
     let old = find(state, id)?;
-    let mut attributes = old.object();
+    let before = old.object();
+    let mut attributes = before.clone();
     attributes.shift_remove("roles"); // (3)
     attributes.insert("active".into(), false.into()); // (3)
-    let gone = User { deleted: true, ..old.with(attributes, stamp.at_ms)? };
+    let gone = User { deleted: true, ..old.with(attributes, stamp.at_ms)?.0 };
     let left: Vec<_> = state.groups_of(id).map(|group| group.id).collect();
     let after = json!({ "id": id, "active": false, "deleted": true, "groups_left": left });
     let draft = Draft {
         action: "user.delete",
         resource_type: "User",
         resource_id: id.to_string(),
-        before: view(old),
+        before: shown(id, before),
         after,
     };
     let memberships = left.iter().map(|group| Change::Membership { group: *group, user: id, present: false }); // (3)
@@ -109,65 +112,70 @@ fn find(state: &Snapshot, id: UserId) -> Result<&Arc<User>, OrganizationError> {
 
 fn change(
     state: &Snapshot,
-    old: &Arc<User>,
+    (old, before): (&Arc<User>, Object),
     action: &'static str,
     attributes: Object,
     stamp: Stamp,
 ) -> Decided {
-    let new = old.with(attributes, stamp.at_ms)?;
-    let (before, after) = (old.object(), new.object());
+    let (new, after) = old.with(attributes, stamp.at_ms)?;
     if before == after {
         return Ok(Decision::nothing(Answer::User { id: old.id, created: false }));
     }
     unique(state, &new)?;
-    let only_roles = old.roles != new.roles && without_roles(before) == without_roles(after);
+    let only_roles = old.roles != new.roles && are_alike_but_for_roles(&before, &after);
     let action = match (old.active, new.active) {
         (true, false) => "user.deactivate",
         (false, true) => "user.reactivate",
         _ if only_roles => "user.role",
         _ => action,
     };
-    Ok(written(action, Some(old), new, false))
+    Ok(written(action, Some(before), (new, after), false))
 }
 
 /// Takes a user's access away; what follows from it is seen to where every command ends.
 pub(super) fn deactivate(old: &Arc<User>, stamp: Stamp) -> Decided {
-    let mut attributes = old.object();
+    let before = old.object();
+    let mut attributes = before.clone();
     attributes.insert("active".into(), false.into());
-    Ok(written("user.deactivate", Some(old), old.with(attributes, stamp.at_ms)?, false))
+    Ok(written("user.deactivate", Some(before), old.with(attributes, stamp.at_ms)?, false))
 }
 
 /// One role instead of those there are.
 pub(super) fn set_role(old: &Arc<User>, role: Role, stamp: Stamp) -> Decided {
-    let mut attributes = old.object();
+    let before = old.object();
+    let mut attributes = before.clone();
     attributes
         .insert("roles".into(), json!([{ "value": role.id(), "display": role.display(), "primary": true }]));
-    let new = old.with(attributes, stamp.at_ms)?;
+    let (new, attributes) = old.with(attributes, stamp.at_ms)?;
     if old.roles == new.roles {
         return Ok(Decision::nothing(Answer::User { id: old.id, created: false }));
     }
-    Ok(written("user.role", Some(old), new, false))
+    Ok(written("user.role", Some(before), (new, attributes), false))
 }
 
-fn without_roles(mut attributes: Object) -> Object {
-    attributes.shift_remove("roles");
-    attributes
+fn are_alike_but_for_roles(before: &Object, after: &Object) -> bool {
+    fn others(object: &Object) -> impl Iterator<Item = (&String, &Value)> {
+        object.iter().filter(|(name, _)| *name != "roles")
+    }
+    others(before).count() == others(after).count()
+        && others(before).all(|(name, value)| after.get(name) == Some(value))
 }
 
-fn written(action: &'static str, old: Option<&Arc<User>>, new: User, created: bool) -> Decision {
+fn written(
+    action: &'static str,
+    before: Option<Object>,
+    (new, after): (User, Object),
+    created: bool,
+) -> Decision {
     let draft = Draft {
         action,
         resource_type: "User",
         resource_id: new.id.to_string(),
-        before: old.map_or(Value::Null, |old| view(old)),
-        after: view(&new),
+        before: before.map_or(Value::Null, |before| shown(new.id, before)),
+        after: shown(new.id, after),
     };
     let answer = Answer::User { id: new.id, created };
     Decision { changes: vec![Change::User(Arc::new(new))], drafts: vec![draft], answer }
-}
-
-fn view(user: &User) -> Value {
-    shown(user.id, user.object())
 }
 
 fn unique(state: &Snapshot, new: &User) -> Result<(), OrganizationError> {

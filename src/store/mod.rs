@@ -28,6 +28,7 @@ pub mod coverage;
 pub mod days;
 pub mod entity;
 pub mod freshness;
+mod insert;
 pub mod instance;
 pub mod journal;
 pub mod ledger;

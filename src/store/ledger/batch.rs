@@ -6,7 +6,7 @@ use ceven_actors::{
     ports::Unit,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait as _, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -17,12 +17,9 @@ use crate::store::{
         admin, audit, connector, group, head, identity, membership, offboarding, okta_connection, policy,
         session, task, token, used_token, user,
     },
+    insert::{Inserted, insert},
     rows,
 };
-
-/// Rows of one statement, at most. Statements hold a power of two of rows, so that a handful of texts serves
-/// every batch and the database need not read each anew; 128 rows stay below SQLite's 32,766 parameters.
-const ROWS_PER_STATEMENT: usize = 128;
 
 /// What a batch comes to: a row that changes several times is written once, as it is last.
 #[derive(Default)]
@@ -45,15 +42,46 @@ pub(super) struct Batch {
     entries: Vec<audit::Model>,
 }
 
-/// Writes the rows of one table; those that are there already take the new values.
-macro_rules! upsert {
-    ($transaction:ident, $rows:expr, $table:ident by $($key:ident),+) => {{
-        let columns = <$table::Column as sea_orm::Iterable>::iter();
-        let on_conflict =
-            OnConflict::columns([$($table::Column::$key),+]).update_columns(columns).to_owned();
-        insert::<$table::ActiveModel>($transaction, $rows, Some(on_conflict)).await?;
-    }};
+/// Tables whose rows take the new values when they are there already.
+macro_rules! upserted {
+    ($($table:ident by $($key:ident),+;)+) => {$(
+        impl Inserted for $table::ActiveModel {
+            fn on_conflict() -> Option<OnConflict> {
+                let columns = <$table::Column as sea_orm::Iterable>::iter();
+                Some(OnConflict::columns([$($table::Column::$key),+]).update_columns(columns).to_owned())
+            }
+        }
+    )+};
 }
+
+upserted! {
+    user by OrgId, Id;
+    group by OrgId, Id;
+    membership by OrgId, GroupId, UserId;
+    token by Id;
+    admin by Id;
+    session by Id;
+    okta_connection by OrgId;
+    identity by OrgId, Issuer, Subject;
+    connector by Id;
+    offboarding by Id;
+    task by Id;
+    policy by OrgId;
+    head by OrgId;
+}
+
+/// Tables that have no second row of a key: the unit that writes one must fail.
+macro_rules! only_inserted {
+    ($($table:ident),+) => {$(
+        impl Inserted for $table::ActiveModel {
+            fn on_conflict() -> Option<OnConflict> {
+                None
+            }
+        }
+    )+};
+}
+
+only_inserted!(used_token, audit);
 
 /// The row as it is last.
 fn put<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) {
@@ -119,20 +147,19 @@ impl Batch {
     }
 
     pub(super) async fn write(self, transaction: &DatabaseTransaction) -> Result<(), Failure> {
-        upsert!(transaction, self.users.into_values(), user by OrgId, Id);
-        upsert!(transaction, self.groups.into_values(), group by OrgId, Id);
-        upsert!(transaction, self.memberships.into_values(), membership by OrgId, GroupId, UserId);
-        upsert!(transaction, self.tokens.into_values(), token by Id);
-        upsert!(transaction, self.admins.into_values(), admin by Id);
-        upsert!(transaction, self.sessions.into_values(), session by Id);
-        upsert!(transaction, self.okta.into_values(), okta_connection by OrgId);
-        upsert!(transaction, self.identities.into_values(), identity by OrgId, Issuer, Subject);
-        upsert!(transaction, self.connectors.into_values(), connector by Id);
-        upsert!(transaction, self.offboardings.into_values(), offboarding by Id);
-        upsert!(transaction, self.tasks.into_values(), task by Id);
-        upsert!(transaction, self.policies.into_values(), policy by OrgId);
-        // No second row for a token that was used: the unit that claims it again must fail.
-        insert::<used_token::ActiveModel>(transaction, self.used_tokens.into_values(), None).await?;
+        insert::<user::ActiveModel>(transaction, self.users.into_values()).await?;
+        insert::<group::ActiveModel>(transaction, self.groups.into_values()).await?;
+        insert::<membership::ActiveModel>(transaction, self.memberships.into_values()).await?;
+        insert::<token::ActiveModel>(transaction, self.tokens.into_values()).await?;
+        insert::<admin::ActiveModel>(transaction, self.admins.into_values()).await?;
+        insert::<session::ActiveModel>(transaction, self.sessions.into_values()).await?;
+        insert::<okta_connection::ActiveModel>(transaction, self.okta.into_values()).await?;
+        insert::<identity::ActiveModel>(transaction, self.identities.into_values()).await?;
+        insert::<connector::ActiveModel>(transaction, self.connectors.into_values()).await?;
+        insert::<offboarding::ActiveModel>(transaction, self.offboardings.into_values()).await?;
+        insert::<task::ActiveModel>(transaction, self.tasks.into_values()).await?;
+        insert::<policy::ActiveModel>(transaction, self.policies.into_values()).await?;
+        insert::<used_token::ActiveModel>(transaction, self.used_tokens.into_values()).await?;
         for (organization, id, seq) in self.groups_deleted {
             group::Entity::update_many()
                 .col_expr(group::Column::Deleted, Expr::value(true))
@@ -147,34 +174,9 @@ impl Batch {
                 .exec(transaction)
                 .await?;
         }
-        insert::<audit::ActiveModel>(transaction, self.entries, None).await?;
-        let heads: Vec<_> =
-            self.heads.into_iter().map(|(organization, head)| rows::head_row(organization, &head)).collect();
-        upsert!(transaction, heads, head by OrgId);
+        insert::<audit::ActiveModel>(transaction, self.entries.into_iter()).await?;
+        let heads = self.heads.into_iter().map(|(organization, head)| rows::head_row(organization, &head));
+        insert::<head::ActiveModel>(transaction, heads).await?;
         Ok(())
     }
-}
-
-type ModelOf<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Model;
-
-async fn insert<A>(
-    transaction: &DatabaseTransaction,
-    rows: impl IntoIterator<Item = ModelOf<A>>,
-    on_conflict: Option<OnConflict>,
-) -> Result<(), Failure>
-where
-    A: ActiveModelTrait + Send,
-    ModelOf<A>: IntoActiveModel<A>,
-{
-    let mut rows: Vec<A> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
-    while !rows.is_empty() {
-        let fitting = ((rows.len() + 1).next_power_of_two() / 2).min(ROWS_PER_STATEMENT);
-        let later = rows.split_off(fitting);
-        let mut statement = <A::Entity as EntityTrait>::insert_many(std::mem::replace(&mut rows, later));
-        if let Some(on_conflict) = &on_conflict {
-            statement = statement.on_conflict(on_conflict.clone());
-        }
-        statement.exec_without_returning(transaction).await?;
-    }
-    Ok(())
 }

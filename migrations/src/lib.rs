@@ -18,6 +18,7 @@ mod m20261126_000013_session_id_token;
 mod m20261126_000014_handover;
 mod m20261126_000015_days;
 mod m20261126_000016_coverage;
+mod m20261126_000017_scim_request_age;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000014_handover::Migration),
             Box::new(m20261126_000015_days::Migration),
             Box::new(m20261126_000016_coverage::Migration),
+            Box::new(m20261126_000017_scim_request_age::Migration),
         ]
     }
 }

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 
 use ceven_actors::domain::id::{OrganizationId, TokenId};
 use sea_orm::{
-    ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, TransactionTrait as _,
+    ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    TransactionTrait as _,
     sea_query::{Expr, ExprTrait as _, OnConflict, Query},
 };
 use uuid::Uuid;
@@ -12,20 +12,15 @@ use uuid::Uuid;
 use super::{
     SqlStore, days,
     entity::{scim_request, token_use},
+    insert::{Inserted, insert},
 };
 
 pub use scim_request::Model as ScimRequest;
 pub use token_use::Model as TokenUse;
 
-/// Rows of one statement: 12 columns each.
-const ROWS_PER_STATEMENT: usize = 500;
-
-impl SqlStore {
-    /// Writes requests and uses in one transaction. A request whose id is there already adds to its row.
-    ///
-    /// # Errors
-    /// When the database does not take them; then none is written.
-    pub async fn log_scim(&self, requests: &[ScimRequest], uses: &[TokenUse]) -> Result<(), DbErr> {
+impl Inserted for scim_request::ActiveModel {
+    /// A request whose id is there already adds to its row.
+    fn on_conflict() -> Option<OnConflict> {
         use scim_request::Column;
         let sum = |column: Column, name: &str| {
             Expr::col((scim_request::Entity, column)).add(Expr::cust(format!("excluded.{name}")))
@@ -35,25 +30,28 @@ impl SqlStore {
             .value(Column::Requests, sum(Column::Requests, "requests"))
             .value(Column::DurationUs, sum(Column::DurationUs, "duration_us"))
             .to_owned();
+        Some(add)
+    }
+}
+
+impl Inserted for token_use::ActiveModel {
+    fn on_conflict() -> Option<OnConflict> {
+        use token_use::Column;
+        let columns = [Column::AtMs, Column::Ip, Column::UserAgent];
+        Some(OnConflict::column(Column::TokenId).update_columns(columns).to_owned())
+    }
+}
+
+impl SqlStore {
+    /// Writes requests and uses in one transaction.
+    ///
+    /// # Errors
+    /// When the database does not take them; then none is written.
+    pub async fn log_scim(&self, requests: Vec<ScimRequest>, uses: Vec<TokenUse>) -> Result<(), DbErr> {
         let transaction = self.writer.begin().await?;
-        for rows in requests.chunks(ROWS_PER_STATEMENT) {
-            let rows = rows.iter().map(|row| row.clone().into_active_model());
-            scim_request::Entity::insert_many(rows)
-                .on_conflict(add.clone())
-                .exec_without_returning(&transaction)
-                .await?;
-        }
-        days::count(&transaction, requests).await?;
-        let replace = OnConflict::column(token_use::Column::TokenId)
-            .update_columns([token_use::Column::AtMs, token_use::Column::Ip, token_use::Column::UserAgent])
-            .to_owned();
-        for rows in uses.chunks(ROWS_PER_STATEMENT) {
-            let rows = rows.iter().map(|row| row.clone().into_active_model());
-            token_use::Entity::insert_many(rows)
-                .on_conflict(replace.clone())
-                .exec_without_returning(&transaction)
-                .await?;
-        }
+        days::count(&transaction, &requests).await?;
+        insert::<scim_request::ActiveModel>(&transaction, requests.into_iter()).await?;
+        insert::<token_use::ActiveModel>(&transaction, uses.into_iter()).await?;
         transaction.commit().await
     }
 
@@ -109,15 +107,18 @@ impl SqlStore {
         Ok(uses.into_iter().map(|used| (TokenId(used.token_id), used)).collect())
     }
 
-    /// Forgets requests from before `before_ms`, at most `count` of them; how many it were.
+    /// Forgets requests from before `before_ms`, at most `count` of them; how many it were. Their ids ascend with time,
+    /// so they need no index of their own.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn purge_scim_requests(&self, before_ms: i64, count: u64) -> Result<u64, DbErr> {
+        let before_ms = u64::try_from(before_ms).unwrap_or_default();
+        let first_kept = uuid::Builder::from_unix_timestamp_millis(before_ms, &[0; 10]).into_uuid();
         let old = Query::select()
             .column(scim_request::Column::Id)
             .from(scim_request::Entity)
-            .and_where(scim_request::Column::AtMs.lt(before_ms))
+            .and_where(scim_request::Column::Id.lt(first_kept))
             .limit(count)
             .to_owned();
         let purged = scim_request::Entity::delete_many()

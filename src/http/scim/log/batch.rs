@@ -20,6 +20,8 @@ const MINUTE_MS: i64 = 60_000;
 const USER_AGENT_CHARS: usize = 200;
 const PATH_CHARS: usize = 500;
 const DETAIL_CHARS: usize = 1_000;
+/// Rows of one transaction: a few milliseconds of SQLite's one writer.
+const ROWS_AT_ONCE: usize = 512;
 /// Names in the paths of SCIM.
 const KNOWN: [&str; 8] =
     ["Users", "Groups", "Roles", ".search", "ServiceProviderConfig", "ResourceTypes", "Schemas", ""];
@@ -210,11 +212,20 @@ impl Batch {
         if length == 0 { Noted::First } else { Noted::Another }
     }
 
+    /// A piece at a time, so that whoever changes something waits for one of them at most, not for all that a busy
+    /// second comes to (1).
     pub(super) async fn write(self, store: &SqlStore) {
-        let rows: Vec<_> = self.rows.into_values().collect();
-        let uses: Vec<_> = self.uses.into_iter().map(|(token, last)| last.row(token)).collect();
-        if let Err(error) = store.log_scim(&rows, &uses).await {
-            tracing::warn!(%error, lost = rows.len(), "SCIM requests could not be logged");
+        let mut uses: Vec<_> = self.uses.into_iter().map(|(token, last)| last.row(token)).collect();
+        let mut rows: Vec<_> = self.rows.into_values().collect();
+        rows.sort_unstable_by_key(|row| row.id); // neighbours in the table and its indexes
+        while !rows.is_empty() {
+            let later = rows.split_off(rows.len().min(ROWS_AT_ONCE));
+            let count = rows.len();
+            let written =
+                store.log_scim(std::mem::replace(&mut rows, later), std::mem::take(&mut uses)).await;
+            if let Err(error) = written {
+                tracing::warn!(%error, lost = count, "SCIM requests could not be logged");
+            }
         }
     }
 }

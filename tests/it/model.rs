@@ -199,9 +199,11 @@ fn check(seed: u64, seen: &[Seen], truth: &Truth) {
     assert!(report.ok && report.contiguous, "seed {seed}: {report:?}"); // (4)
     // A command may have several lines in its unit, but none of an action twice.
     let mut written: HashMap<String, HashMap<String, usize>> = HashMap::new();
+    let mut last_entry: HashMap<String, u64> = HashMap::new();
     for line in &truth.lines {
         let line: Value = serde_json::from_str(line).unwrap();
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
+        last_entry.insert(text("request_id"), line["seq"].as_u64().unwrap());
         *written.entry(text("request_id")).or_default().entry(text("action")).or_default() += 1;
     }
     for one in seen {
@@ -235,7 +237,13 @@ fn check(seed: u64, seen: &[Seen], truth: &Truth) {
         }
         if let Ok(answered) = &one.result {
             let head = answered.snapshot.head();
-            assert_eq!(states[head.seq as usize].head(), head, "seed {seed}: {id} saw what is not durable"); // (3)
+            let state = &states[head.seq as usize];
+            assert_eq!(state.head(), head, "seed {seed}: {id} saw what is not durable"); // (3)
+            let (seen, true_users): (Vec<_>, Vec<_>) =
+                (answered.snapshot.users(0).collect(), state.users(0).collect());
+            assert_eq!(seen, true_users, "seed {seed}: {id} saw a state that never was"); // (3)
+            let own = last_entry.get(id).copied().unwrap_or_default();
+            assert!(own <= head.audit_seq, "seed {seed}: {id} was answered from before it"); // (3)
         }
     }
 }

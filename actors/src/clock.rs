@@ -68,6 +68,13 @@ fn draw(bytes: &mut [u8]) {
 
 /// RFC 3339 with milliseconds, in UTC: `2026-11-24T01:02:03.456Z`; years from 0 to 9999.
 pub fn rfc3339(at_ms: i64) -> String {
+    let mut text = String::with_capacity(24);
+    push_rfc3339(&mut text, at_ms);
+    text
+}
+
+/// The same, at the end of a text.
+pub fn push_rfc3339(to: &mut String, at_ms: i64) {
     let (at, millisecond) = time::OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1_000))
         .ok()
         .filter(|at| (0..10_000).contains(&at.year()))
@@ -88,7 +95,7 @@ pub fn rfc3339(at_ms: i64) -> String {
     put(14, 2, at.minute().into());
     put(17, 2, at.second().into());
     put(20, 3, millisecond as u32);
-    String::from_utf8_lossy(&text).into_owned()
+    to.push_str(&String::from_utf8_lossy(&text));
 }
 
 #[cfg(test)]

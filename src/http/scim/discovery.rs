@@ -1,5 +1,5 @@
 //! `/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas` (RFC 7644 §4). A filter on them is 403.
-use ceven_actors::protocol::scim::{ScimError, discovery, list::envelope};
+use ceven_actors::protocol::scim::{ScimError, discovery, list::Resources};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -40,8 +40,9 @@ fn one(value: &Value) -> Answer {
 
 fn all(request: &Request<'_>, values: &[Value]) -> Answer {
     refuse_filter(request)?;
-    let texts: Vec<String> = values.iter().map(Value::to_string).collect();
-    Ok(reply::scim(StatusCode::OK, envelope(texts.len(), 1, &texts)))
+    let mut resources = Resources::default();
+    values.iter().for_each(|value| resources.add(|text| text.push_str(&value.to_string())));
+    Ok(reply::scim(StatusCode::OK, resources.envelope(resources.count(), 1)))
 }
 
 fn by_id(values: Vec<Value>, kind: &str, id: &str) -> Answer {

@@ -7,7 +7,7 @@ use ceven_actors::{
     organization::state::Snapshot,
     protocol::scim::{
         Object,
-        list::{ListQuery, Parameters, envelope},
+        list::{ListQuery, Parameters, Resources},
         schema::{GROUP_TYPE, USER_TYPE},
     },
 };
@@ -24,22 +24,22 @@ const RESOURCES_PER_SLICE: usize = 16;
 
 /// A page of what fits, and how much fits.
 pub(super) struct Page {
-    total: usize,
-    resources: Vec<String>,
+    pub(super) total: usize,
+    pub(super) resources: Resources,
 }
 
 pub(super) fn reply_page(query: &ListQuery, page: &Page) -> Answer {
-    Ok(reply::scim(StatusCode::OK, envelope(page.total, query.start_index, &page.resources)))
+    Ok(reply::scim(StatusCode::OK, page.resources.envelope(page.total, query.start_index)))
 }
 
 pub(super) async fn users(request: &Request<'_>, parameters: &Parameters) -> Answer {
-    let query = Arc::new(parameters.bind(&USER_TYPE, &request.app.settings.list_limits())?);
+    let query = parameters.bind(&USER_TYPE, &request.app.settings.list_limits())?;
     let page = users_page(request, &query).await?;
     reply_page(&query, &page)
 }
 
 pub(super) async fn groups(request: &Request<'_>, parameters: &Parameters) -> Answer {
-    let query = Arc::new(parameters.bind(&GROUP_TYPE, &request.app.settings.list_limits())?);
+    let query = parameters.bind(&GROUP_TYPE, &request.app.settings.list_limits())?;
     let page = groups_page(request, &query).await?;
     reply_page(&query, &page)
 }
@@ -50,7 +50,7 @@ pub(super) async fn everything(request: &Request<'_>, parameters: &Parameters) -
     let limits = request.app.settings.list_limits();
     let mut refused = None;
     let mut total = 0;
-    let mut resources = Vec::new();
+    let mut resources = Resources::default();
     let mut first = None;
     for kind in ceven_actors::protocol::scim::schema::RESOURCE_TYPES {
         let bound = match parameters.bind(kind, &limits) {
@@ -61,11 +61,11 @@ pub(super) async fn everything(request: &Request<'_>, parameters: &Parameters) -
             }
         };
         let (start_index, count) = (bound.start_index, bound.count);
-        let query = Arc::new(ListQuery {
+        let query = ListQuery {
             start_index: start_index.saturating_sub(total).max(1),
-            count: count - resources.len().min(count),
+            count: count - resources.count().min(count),
             ..bound
-        });
+        };
         let page = match kind.name {
             "User" => users_page(request, &query).await?,
             "Group" => groups_page(request, &query).await?,
@@ -79,18 +79,19 @@ pub(super) async fn everything(request: &Request<'_>, parameters: &Parameters) -
         first.get_or_insert(start_index);
     }
     match (first, refused) {
-        (Some(start_index), _) => Ok(reply::scim(StatusCode::OK, envelope(total, start_index, &resources))),
+        (Some(start_index), _) => Ok(reply::scim(StatusCode::OK, resources.envelope(total, start_index))),
         (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(reply::scim(StatusCode::OK, envelope(0, 1, &[]))),
+        (None, None) => Ok(reply::scim(StatusCode::OK, resources.envelope(0, 1))),
     }
 }
 
-async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Page, ScimFailure> {
+async fn users_page(request: &Request<'_>, query: &ListQuery) -> Result<Page, ScimFailure> {
     let snapshot = &request.right.snapshot;
     let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
     if query.filter.is_none() && query.sort.is_none() {
         let users: Vec<_> = snapshot.users(query.start_index - 1).take(query.count).collect();
-        let resources = in_slices(&users, |user| renderer.user(user, &query.projection)).await;
+        let resources =
+            in_slices(&users, |text, user| renderer.push_user(text, user, &query.projection)).await;
         return Ok(Page { total: snapshot.user_count(), resources });
     }
     let with_groups = mentions(query, "groups");
@@ -110,7 +111,7 @@ async fn users_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pag
             .await?
         }
     };
-    let resources = in_slices(&found, |user| renderer.user(user, &query.projection)).await;
+    let resources = in_slices(&found, |text, user| renderer.push_user(text, user, &query.projection)).await;
     Ok(Page { total, resources })
 }
 
@@ -122,28 +123,28 @@ fn judged(renderer: Renderer<'_>, user: &User, with_groups: bool) -> Object {
 }
 
 /// Renders a page and lets other requests in between: a long page must not make short answers wait for it.
-async fn in_slices<T>(found: &[T], render: impl Fn(&T) -> String) -> Vec<String> {
-    let mut resources = Vec::with_capacity(found.len());
+async fn in_slices<T>(found: &[T], render: impl Fn(&mut String, &T)) -> Resources {
+    let mut resources = Resources::default();
     for (index, slice) in found.chunks(RESOURCES_PER_SLICE).enumerate() {
         if index > 0 {
             tokio::task::yield_now().await;
         }
-        resources.extend(slice.iter().map(&render));
+        slice.iter().for_each(|one| resources.add(|text| render(text, one)));
     }
     resources
 }
 
 /// The one user that can fit, when an index can tell (`None` when there is none), and whether it surely fits.
 fn candidate(snapshot: &Snapshot, query: &ListQuery) -> Option<(Option<Arc<User>>, bool)> {
-    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, is_whole)| {
-        let user = match &**attribute {
+    query.filter.as_ref()?.equalities().find_map(|(attribute, text, is_whole)| {
+        let user = match &*attribute {
             "id" => text.parse().ok().and_then(|id| snapshot.user(id)),
             "userName" => snapshot.user_by_name(text),
             "externalId" => snapshot.user_by_external_id(text),
             _ => return None,
         };
         // A UUID can be written in several ways, of which only one is equal.
-        Some((user.cloned(), *is_whole && attribute != "id"))
+        Some((user.cloned(), is_whole && attribute != "id"))
     })
 }
 
@@ -153,7 +154,7 @@ fn page_of<T>(found: Option<T>, query: &ListQuery) -> (usize, Vec<T>) {
     (total, found.into_iter().skip(query.start_index - 1).take(query.count).collect())
 }
 
-async fn groups_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Page, ScimFailure> {
+async fn groups_page(request: &Request<'_>, query: &ListQuery) -> Result<Page, ScimFailure> {
     let snapshot = &request.right.snapshot;
     let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
     let (total, found) = if query.filter.is_none() && query.sort.is_none() {
@@ -179,13 +180,14 @@ async fn groups_page(request: &Request<'_>, query: &Arc<ListQuery>) -> Result<Pa
             }
         }
     };
-    let resources = in_slices(&found, |group| renderer.group(group, &query.projection)).await;
+    let resources =
+        in_slices(&found, |text, group| renderer.push_group(text, group, &query.projection)).await;
     Ok(Page { total, resources })
 }
 
 /// The groups that can fit, when an index can tell: by id, or by a member.
 fn group_candidates(snapshot: &Snapshot, query: &ListQuery) -> Option<Vec<Arc<Group>>> {
-    query.filter.as_ref()?.equalities().iter().find_map(|(attribute, text, _)| match &**attribute {
+    query.filter.as_ref()?.equalities().find_map(|(attribute, text, _)| match &*attribute {
         "id" => Some(text.parse().ok().and_then(|id| snapshot.group(id)).cloned().into_iter().collect()),
         "members.value" => {
             Some(text.parse().map(|user| snapshot.groups_of(user).cloned().collect()).unwrap_or_default())
@@ -245,10 +247,4 @@ pub(super) fn select<T>(
     found.sort_by(|(left, _), (right, _)| sort.compare(left, right));
     let total = found.len();
     (total, found.into_iter().skip(skip).take(query.count).map(|(_, item)| item).collect())
-}
-
-impl Page {
-    pub(super) fn new(total: usize, resources: Vec<String>) -> Self {
-        Self { total, resources }
-    }
 }

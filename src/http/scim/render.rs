@@ -1,6 +1,6 @@
 //! A resource as it leaves the house: stored attributes, with `id`, `meta` and what is computed around them.
 use ceven_actors::{
-    clock::rfc3339,
+    clock::{push_rfc3339, rfc3339},
     domain::{group::Group, user::User},
     organization::state::Snapshot,
     protocol::scim::{Object, projection::Projection},
@@ -30,31 +30,38 @@ impl Renderer<'_> {
 
     fn location(&self, endpoint: &str, id: Uuid) -> String {
         let mut text = String::with_capacity(self.base_url.len() + endpoint.len() + Hyphenated::LENGTH);
+        self.push_location(&mut text, endpoint, id);
+        text
+    }
+
+    fn push_location(&self, text: &mut String, endpoint: &str, id: Uuid) {
         text.push_str(self.base_url);
         text.push_str(endpoint);
         text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-        text
     }
 
     /// A user's JSON text.
     pub fn user(&self, user: &User, projection: &Projection) -> String {
-        self.user_at(&self.user_location(user), user, projection)
+        let mut text = String::new();
+        self.push_user(&mut text, user, projection);
+        text
     }
 
-    /// The same where the address is known. The usual case joins texts without parsing any.
-    pub fn user_at(&self, location: &str, user: &User, projection: &Projection) -> String {
+    /// The same, at the end of a text. The usual case joins texts without parsing any.
+    pub fn push_user(&self, text: &mut String, user: &User, projection: &Projection) {
         if !projection.is_default() {
-            return Value::Object(projection.apply(self.user_object(user, projection.includes("groups"))))
-                .to_string();
+            let object = self.user_object(user, projection.includes("groups"));
+            text.push_str(&Value::Object(projection.apply(object)).to_string());
+            return;
         }
-        let mut text = opened(&user.attributes, user.id.0);
+        open(text, &user.attributes, user.id.0);
         let mut groups = self.snapshot.groups_of(user.id).peekable();
         if groups.peek().is_some() {
             let groups: Vec<Value> = groups.map(|group| self.group_of_user(group)).collect();
             text.push_str(r#","groups":"#);
             text.push_str(&Value::from(groups).to_string());
         }
-        close(text, "User", user.created_ms, user.modified_ms, location)
+        self.close(text, ("User", "/Users/"), user.id.0, (user.created_ms, user.modified_ms));
     }
 
     /// A user as an object, for filters, sorting and projection.
@@ -81,16 +88,24 @@ impl Renderer<'_> {
 
     /// A group's JSON text.
     pub fn group(&self, group: &Group, projection: &Projection) -> String {
+        let mut text = String::new();
+        self.push_group(&mut text, group, projection);
+        text
+    }
+
+    /// The same, at the end of a text.
+    pub fn push_group(&self, text: &mut String, group: &Group, projection: &Projection) {
         if !projection.is_default() {
-            return Value::Object(projection.apply(self.group_object(group, projection.includes("members"))))
-                .to_string();
+            let object = self.group_object(group, projection.includes("members"));
+            text.push_str(&Value::Object(projection.apply(object)).to_string());
+            return;
         }
-        let mut text = opened(&group.attributes, group.id.0);
+        open(text, &group.attributes, group.id.0);
         if self.snapshot.member_count(group.id) > 0 {
             text.push_str(r#","members":"#);
             text.push_str(&self.members(group).to_string());
         }
-        close(text, "Group", group.created_ms, group.modified_ms, &self.group_location(group))
+        self.close(text, ("Group", "/Groups/"), group.id.0, (group.created_ms, group.modified_ms));
     }
 
     /// A group as an object, for filters, sorting and projection.
@@ -111,38 +126,38 @@ impl Renderer<'_> {
         let member = |user: &std::sync::Arc<User>| json!({ "value": user.id, "$ref": self.user_location(user), "type": "User" });
         self.snapshot.members(group.id).map(member).collect()
     }
+
+    /// Ends the text of an object with its `meta`, the same as [`meta`]. None of it needs escapes: times, a UUID and an
+    /// address that is a setting.
+    fn close(
+        &self,
+        text: &mut String,
+        (kind, endpoint): (&str, &str),
+        id: Uuid,
+        (created_ms, modified_ms): (i64, i64),
+    ) {
+        text.push_str(r#","meta":{"resourceType":""#);
+        text.push_str(kind);
+        text.push_str(r#"","created":""#);
+        push_rfc3339(text, created_ms);
+        text.push_str(r#"","lastModified":""#);
+        push_rfc3339(text, modified_ms);
+        text.push_str(r#"","location":""#);
+        self.push_location(text, endpoint, id);
+        text.push_str(r#""}}"#);
+    }
 }
 
 fn meta(kind: &str, created_ms: i64, modified_ms: i64, location: &str) -> Value {
     json!({ "resourceType": kind, "created": rfc3339(created_ms), "lastModified": rfc3339(modified_ms), "location": location })
 }
 
-/// The text of an object, still open, with the id in front.
-fn opened(attributes: &str, id: Uuid) -> String {
+/// Begins the text of an object with its id, and leaves it open.
+fn open(text: &mut String, attributes: &str, id: Uuid) {
     let inner = attributes.trim_start_matches('{').strip_suffix('}').unwrap_or_default();
-    let mut text = String::with_capacity(inner.len() + 512);
+    text.reserve(inner.len() + 512);
     text.push_str(r#"{"id":""#);
     text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     text.push_str(r#"","#);
     text.push_str(inner);
-    text
-}
-
-/// The same as [`meta`], as text. None of it needs escapes: times, a UUID and an address that is a setting.
-fn close(mut text: String, kind: &str, created_ms: i64, modified_ms: i64, location: &str) -> String {
-    let (created, modified) = (rfc3339(created_ms), rfc3339(modified_ms));
-    for part in [
-        r#","meta":{"resourceType":""#,
-        kind,
-        r#"","created":""#,
-        &created,
-        r#"","lastModified":""#,
-        &modified,
-        r#"","location":""#,
-        location,
-        r#""}}"#,
-    ] {
-        text.push_str(part);
-    }
-    text
 }

@@ -3,7 +3,7 @@ use ceven_actors::{
     domain::role::Role,
     protocol::scim::{
         Object, ScimError,
-        list::{ListQuery, Parameters},
+        list::{ListQuery, Parameters, Resources},
         schema::{ROLE, ROLE_TYPE},
     },
 };
@@ -36,10 +36,12 @@ fn location(request: &Request<'_>, role: Role) -> String {
 
 pub(super) fn page(request: &Request<'_>, query: &ListQuery) -> Page {
     let (total, found) = select(Role::ALL.into_iter(), |role| object(request, *role), query);
-    let rendered = found
-        .into_iter()
-        .map(|role| Value::Object(query.projection.apply(object(request, role))).to_string());
-    Page::new(total, rendered.collect())
+    let mut resources = Resources::default();
+    for role in found {
+        let role = Value::Object(query.projection.apply(object(request, role)));
+        resources.add(|text| text.push_str(&role.to_string()));
+    }
+    Page { total, resources }
 }
 
 pub(super) fn list(request: &Request<'_>, parameters: &Parameters) -> Answer {

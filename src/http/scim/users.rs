@@ -23,9 +23,7 @@ pub(super) fn get(request: &Request<'_>, id: &str) -> Answer {
     let user = snapshot.user(user_id(id)?).ok_or_else(|| ScimError::not_found("User", id))?;
     let renderer = Renderer { snapshot, base_url: &request.app.scim_url };
     let projection = request.parameters().projection(&USER_TYPE, &request.app.settings.list_limits());
-    let location = renderer.user_location(user);
-    let body = renderer.user_at(&location, user, &projection);
-    Ok(resource(false, location, body))
+    Ok(resource(false, renderer.user_location(user), renderer.user(user, &projection)))
 }
 
 pub(super) async fn create(mut request: Request<'_>) -> Answer {
@@ -66,7 +64,5 @@ fn answer(request: &Request<'_>, answered: Answered) -> Answer {
     let user = snapshot.user(id).ok_or_else(|| ScimError::not_found("User", &id.to_string()))?;
     let renderer = Renderer { snapshot: &snapshot, base_url: &request.app.scim_url };
     let projection = request.parameters().projection(&USER_TYPE, &request.app.settings.list_limits());
-    let location = renderer.user_location(user);
-    let body = renderer.user_at(&location, user, &projection);
-    Ok(resource(created, location, body))
+    Ok(resource(created, renderer.user_location(user), renderer.user(user, &projection)))
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::Map;
-use crate::domain::{
-    id::UserId,
-    user::{User, name_key},
+use crate::{
+    domain::{id::UserId, user::User},
+    protocol::scim::fold,
 };
 
 /// Users by a text.
@@ -25,7 +25,7 @@ impl Key {
     }
 
     fn of_name(name: &str) -> Self {
-        Self::of(&name_key(name))
+        Self::of(&fold(name))
     }
 }
 

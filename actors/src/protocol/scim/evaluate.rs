@@ -75,25 +75,22 @@ impl BoundFilter {
     /// folded where case does not count. An index can answer it.
     ///
     /// The flag is set when the equality is the whole filter, so that whoever fulfils it fits.
-    pub fn equalities(&self) -> Vec<(Cow<'static, str>, &str, bool)> {
+    pub fn equalities(&self) -> impl Iterator<Item = (Cow<'static, str>, &str, bool)> {
         let parts = match &self.0 {
             Node::And(parts) => parts.as_slice(),
             single => std::slice::from_ref(single),
         };
         let is_whole = parts.len() == 1;
-        parts
-            .iter()
-            .filter_map(|node| match node {
-                Node::Compare(target, Comparison::Eq, Operand::Text(text) | Operand::Folded(text))
-                    if target.extension.is_none() =>
-                {
-                    let name = target.attribute.name;
-                    let name = target.sub.map_or(name.into(), |sub| format!("{name}.{}", sub.name).into());
-                    Some((name, text.as_str(), is_whole))
-                }
-                _ => None,
-            })
-            .collect()
+        parts.iter().filter_map(move |node| match node {
+            Node::Compare(target, Comparison::Eq, Operand::Text(text) | Operand::Folded(text))
+                if target.extension.is_none() =>
+            {
+                let name = target.attribute.name;
+                let name = target.sub.map_or(name.into(), |sub| format!("{name}.{}", sub.name).into());
+                Some((name, text.as_str(), is_whole))
+            }
+            _ => None,
+        })
     }
 }
 
@@ -163,7 +160,7 @@ fn operand(
             Some(Operand::Text(text.clone())) // (2)
         }
         (Kind::String | Kind::Reference | Kind::Binary, Literal::String(text)) => {
-            Some(Operand::Folded(fold(text)))
+            Some(Operand::Folded(fold(text).into_owned()))
         } // (2)
         (Kind::Boolean, Literal::Boolean(flag)) if !part_of_text => Some(Operand::Boolean(*flag)),
         (Kind::Boolean, Literal::String(text)) if !part_of_text => {

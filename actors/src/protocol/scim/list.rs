@@ -3,6 +3,8 @@
 //! 1. `startIndex` below 1 is 1; `count` below 0 is 0; more than a page holds is a page (§3.4.2.4).
 //! 2. What is no number is refused: `invalidValue`.
 //! 3. A `.search` body says the same as a query string, with lists as arrays.
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{
@@ -57,15 +59,16 @@ pub struct ListQuery {
 
 impl Parameters {
     /// From the decoded pairs of a query string. Names match without case; others are ignored.
-    pub fn from_pairs<T: AsRef<str>>(pairs: impl IntoIterator<Item = (T, T)>) -> Self {
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Self {
         let mut found = Self::default();
         for (name, value) in pairs {
-            let (name, value) = (name.as_ref(), value.as_ref());
             let list = || value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-            match name.to_ascii_lowercase().as_str() {
-                "attributes" => found.attributes.extend(list()),
-                "excludedattributes" => found.excluded.extend(list()),
-                other => found.set(other, value.to_owned()),
+            if name.eq_ignore_ascii_case("attributes") {
+                found.attributes.extend(list());
+            } else if name.eq_ignore_ascii_case("excludedAttributes") {
+                found.excluded.extend(list());
+            } else if let Some(slot) = found.slot(&name) {
+                *slot = Some(value.into_owned());
             }
         }
         found
@@ -86,33 +89,33 @@ impl Parameters {
                 let values = value.as_array().ok_or_else(wrong)?;
                 values.iter().map(|value| value.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
             };
-            match (name.to_ascii_lowercase().as_str(), value) {
-                (_, Value::Null) => {}
-                ("attributes", _) => found.attributes = list()?,
-                ("excludedattributes", _) => found.excluded = list()?,
-                ("startindex" | "count", Value::Number(number)) => {
-                    found.set(&name.to_ascii_lowercase(), number.to_string())
-                }
-                ("filter" | "sortby" | "sortorder", Value::String(text)) => {
-                    found.set(&name.to_ascii_lowercase(), text.clone())
-                }
-                ("startindex" | "count" | "filter" | "sortby" | "sortorder", _) => return Err(wrong()),
-                _ => {}
+            if value.is_null() {
+                continue;
+            } else if name.eq_ignore_ascii_case("attributes") {
+                found.attributes = list()?;
+            } else if name.eq_ignore_ascii_case("excludedAttributes") {
+                found.excluded = list()?;
+            } else if let Some(slot) = found.slot(name) {
+                let is_number = ["startIndex", "count"].iter().any(|one| name.eq_ignore_ascii_case(one));
+                *slot = Some(match value {
+                    Value::Number(number) if is_number => number.to_string(),
+                    Value::String(text) if !is_number => text.clone(),
+                    _ => return Err(wrong()),
+                });
             }
         }
         Ok(found)
     }
 
-    fn set(&mut self, name: &str, value: String) {
-        let slot = match name {
-            "filter" => &mut self.filter,
-            "sortby" => &mut self.sort_by,
-            "sortorder" => &mut self.sort_order,
-            "startindex" => &mut self.start_index,
-            "count" => &mut self.count,
-            _ => return,
-        };
-        *slot = Some(value);
+    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+        let slots = [
+            ("filter", &mut self.filter),
+            ("sortBy", &mut self.sort_by),
+            ("sortOrder", &mut self.sort_order),
+            ("startIndex", &mut self.start_index),
+            ("count", &mut self.count),
+        ];
+        slots.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, slot)| slot)
     }
 
     /// Whether a filter was given, which the discovery endpoints refuse (RFC 7644 §4).
@@ -162,31 +165,57 @@ fn number(name: &str, text: Option<&str>) -> Result<Option<i64>, ScimError> {
     }
 }
 
-/// The envelope around resources that are JSON text already.
-pub fn envelope(total: usize, start_index: usize, resources: &[String]) -> String {
-    let length = resources.iter().map(String::len).sum::<usize>() + resources.len() + 200;
-    let mut text = String::with_capacity(length);
-    for part in [
-        r#"{"schemas":[""#,
-        LIST_URN,
-        r#""],"totalResults":"#,
-        &total.to_string(),
-        r#","startIndex":"#,
-        &start_index.to_string(),
-        r#","itemsPerPage":"#,
-        &resources.len().to_string(),
-        r#","Resources":["#,
-    ] {
-        text.push_str(part);
-    }
-    for (index, resource) in resources.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
+/// Resources of an answer as JSON text, one behind the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    text: String,
+    count: usize,
+}
+
+impl Resources {
+    /// Adds one; `write` puts its text at the end of what is there.
+    pub fn add(&mut self, write: impl FnOnce(&mut String)) {
+        if self.count > 0 {
+            self.text.push(',');
         }
-        text.push_str(resource);
+        write(&mut self.text);
+        self.count += 1;
     }
-    text.push_str("]}");
-    text
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds others.
+    pub fn extend(&mut self, others: Self) {
+        if others.count > 0 {
+            let count = self.count + others.count;
+            self.add(|text| text.push_str(&others.text));
+            self.count = count;
+        }
+    }
+
+    /// The envelope around them.
+    pub fn envelope(&self, total: usize, start_index: usize) -> String {
+        let mut text = String::with_capacity(self.text.len() + 200);
+        for part in [
+            r#"{"schemas":[""#,
+            LIST_URN,
+            r#""],"totalResults":"#,
+            &total.to_string(),
+            r#","startIndex":"#,
+            &start_index.to_string(),
+            r#","itemsPerPage":"#,
+            &self.count.to_string(),
+            r#","Resources":["#,
+            &self.text,
+            "]}",
+        ] {
+            text.push_str(part);
+        }
+        text
+    }
 }
 
 #[cfg(test)]
@@ -202,8 +231,12 @@ mod tests {
         filter: FilterLimits { length_bytes: 100, depth: 5 },
     };
 
+    fn decoded<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
     fn page(pairs: &[(&str, &str)]) -> Result<(usize, usize), ScimError> {
-        let query = Parameters::from_pairs(pairs.iter().copied()).bind(&USER_TYPE, &LIMITS)?;
+        let query = Parameters::from_pairs(decoded(pairs)).bind(&USER_TYPE, &LIMITS)?;
         Ok((query.start_index, query.count))
     }
 
@@ -219,17 +252,23 @@ mod tests {
     fn a_search_says_the_same_as_a_query() {
         let body = json!({ "filter": "title pr", "startIndex": 3, "count": 5, "attributes": ["userName"], "sortBy": null });
         let pairs = [("filter", "title pr"), ("startIndex", "3"), ("count", "5"), ("attributes", "userName")];
-        assert_eq!(Parameters::from_search(&body).unwrap(), Parameters::from_pairs(pairs));
+        assert_eq!(Parameters::from_search(&body).unwrap(), Parameters::from_pairs(decoded(&pairs)));
         assert!(Parameters::from_search(&json!({ "count": "x", "filter": 5 })).is_err());
     }
 
     #[test]
     fn the_envelope_is_json() {
-        let text = envelope(9, 3, &["{\"a\":1}".into(), "{}".into()]);
+        let (mut resources, mut others) = (Resources::default(), Resources::default());
+        others.add(|text| text.push_str(r#"{"a":1}"#));
+        others.add(|text| text.push_str("{}"));
+        resources.extend(Resources::default());
+        resources.extend(others);
+        let text = resources.envelope(9, 3);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             (&value["totalResults"], &value["itemsPerPage"], &value["startIndex"]),
             (&json!(9), &json!(2), &json!(3))
         );
+        assert_eq!(value["Resources"], json!([{ "a": 1 }, {}]));
     }
 }

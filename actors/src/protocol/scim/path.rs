@@ -133,12 +133,17 @@ fn joined(
     word: &'static str,
     join: fn(Vec<Filter>) -> Filter,
 ) -> Step<Filter> {
-    let mut parts = vec![part(input)?];
+    let first = part(input)?;
+    let mut others = Vec::new();
     while opt((multispace1, Caseless(word), one_of_boundary)).parse_next(input)?.is_some() {
         multispace0.parse_next(input)?;
-        parts.push(part(input)?);
+        others.push(part(input)?);
     }
-    Ok(if parts.len() == 1 { parts.remove(0) } else { join(parts) })
+    if others.is_empty() {
+        return Ok(first);
+    }
+    others.insert(0, first);
+    Ok(join(others))
 }
 
 /// After a word comes a space or a bracket, which is left in place.

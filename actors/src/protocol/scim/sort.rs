@@ -85,7 +85,7 @@ impl SortKey {
                 instant_ms(text).map_or(SortValue::Absent, SortValue::Instant)
             }
             Some(Value::String(text)) if described.case_exact => SortValue::Text(text.clone()),
-            Some(Value::String(text)) => SortValue::Text(fold(text)), // (2)
+            Some(Value::String(text)) => SortValue::Text(fold(text).into_owned()), // (2)
             _ => SortValue::Absent,
         }
     }

@@ -84,7 +84,10 @@ fn tells_which_index_can_answer() {
     let filter =
         Filter::parse(r#"userName eq "Ann" and emails.value eq "X" and active eq true"#, &limits).unwrap();
     let bound = BoundFilter::bind(&filter, &USER_TYPE).unwrap();
-    assert_eq!(bound.equalities(), [("userName".into(), "ann", false), ("emails.value".into(), "x", false)]);
+    assert_eq!(
+        bound.equalities().collect::<Vec<_>>(),
+        [("userName".into(), "ann", false), ("emails.value".into(), "x", false)]
+    );
     let either = Filter::parse(r#"userName eq "Ann" or id eq "x""#, &limits).unwrap();
-    assert!(BoundFilter::bind(&either, &USER_TYPE).unwrap().equalities().is_empty());
+    assert!(BoundFilter::bind(&either, &USER_TYPE).unwrap().equalities().next().is_none());
 }

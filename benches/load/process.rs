@@ -133,6 +133,17 @@ impl Server {
         answer.text().await.expect("a body")
     }
 
+    /// Commands written so far, and transactions that they took.
+    pub async fn journal(&self) -> (f64, f64) {
+        let url = format!("http://127.0.0.1:{}/metrics", self.admin_port);
+        let answer = reqwest::get(url).await.expect("an answer").text().await.expect("a body");
+        let metric = |name: &str| {
+            let value = answer.lines().find_map(|line| line.strip_prefix(name));
+            value.and_then(|value| value.trim().parse().ok()).expect("a metric")
+        };
+        (metric("ceven_journal_batch_units_sum "), metric("ceven_journal_batch_units_count "))
+    }
+
     /// User and system time so far, in microseconds.
     pub fn cpu_us(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");

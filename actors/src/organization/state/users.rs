@@ -1,6 +1,7 @@
 //! Users and the texts they are found by.
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Map;
@@ -35,7 +36,9 @@ const NEAR_THE_END: usize = 64;
 /// Every user, deleted ones included.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Users {
-    all: Map<UserId, Arc<User>>,
+    /// By id, and ids ascend with time: a new user goes into the node that the last one went into, whose neighbours are
+    /// at hand. A hash would put each into another node, and copying that counts up 32 users from all over memory.
+    all: OrdMap<UserId, Arc<User>>,
     /// Ids of users that are not deleted, ascending: the order of lists, and a position in O(log n).
     order: imbl::Vector<UserId>,
     names: Index,

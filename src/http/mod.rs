@@ -53,7 +53,7 @@ pub struct Incoming {
     /// Method.
     pub method: Method,
     /// Path without its first and last slash.
-    pub path: String,
+    pub path: Arc<str>,
     /// Query, still encoded.
     pub query: String,
     /// Headers.
@@ -88,7 +88,7 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
         let (client_ip, proxy) = client_ip::client_ip(peer.ip(), &head.headers, &trusted);
         let incoming = Incoming {
             method: head.method,
-            path: head.uri.path().trim_matches('/').to_owned(),
+            path: head.uri.path().trim_matches('/').into(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
             client_ip,
@@ -108,10 +108,8 @@ async fn answer(app: Arc<App>, id: Uuid, incoming: Box<Incoming>) -> Response {
     let begun = Instant::now();
     let route = app.metrics.requests.route(&incoming.method, &incoming.path);
     let pattern = app.metrics.requests.pattern(route);
-    let span = tracing::error_span!("request", request_id = incoming.request_id, route = pattern);
-    if app.settings.traces.accept {
-        traces::adopt(&span, &incoming.headers);
-    }
+    let parent = app.settings.traces.accept.then_some(&incoming.headers);
+    let span = traces::request(&incoming.request_id, pattern, parent);
     let request_id = HeaderValue::from_str(&incoming.request_id);
     let answering = async {
         let response = within_limits(&app, incoming).instrument(span).await;

@@ -8,12 +8,12 @@
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "otlp")]
-pub use otlp::{Exporter, adopt, start, traceparent};
+pub use otlp::{Exporter, request, start, traceparent};
 
 #[cfg(not(feature = "otlp"))]
 mod off;
 #[cfg(not(feature = "otlp"))]
-pub use off::{Exporter, adopt, start, traceparent};
+pub use off::{Exporter, request, start, traceparent};
 
 /// Traces that cannot be sent, in words for whoever configured them.
 #[derive(Debug, thiserror::Error)]

@@ -83,13 +83,14 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Makes a span part of the trace that a request belongs to elsewhere, when it says so. Call it before anything happens
-/// in the span.
-pub fn adopt(span: &Span, headers: &HeaderMap) {
-    if headers.contains_key("traceparent") {
-        // A span that is not traced has no place in a trace.
+/// A request by its id and its route, as part of the trace that these headers say it belongs to elsewhere.
+pub fn request(id: &str, route: &'static str, parent: Option<&HeaderMap>) -> Span {
+    let span = tracing::error_span!("request", request_id = id, route);
+    if let Some(headers) = parent.filter(|headers| headers.contains_key("traceparent")) {
+        // Before anything happens in it. A span that is not traced has no place in a trace.
         let _ = span.set_parent(TraceContextPropagator::new().extract(&Headers(headers)));
     }
+    span
 }
 
 /// Where we are, as another service reads it.

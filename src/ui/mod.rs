@@ -117,7 +117,7 @@ pub async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Re
         _ => signed_in(app, segments, incoming).await,
     };
     let mut response = response.unwrap_or_else(|failure| {
-        tracing::info!(%method, path, ?failure, "a page was refused");
+        tracing::info!(%method, path = &*path, ?failure, "a page was refused");
         refused(app.store.mode(), &failure, &here, &request_id)
     });
     let headers = response.headers_mut();

@@ -56,7 +56,7 @@ struct Call<'a> {
 pub(super) async fn answer(app: &Arc<App>, segments: &[&str], incoming: Incoming) -> Response {
     let (method, path) = (incoming.method.clone(), incoming.path.clone());
     let mut response = route(Call { app, incoming }, segments).await.unwrap_or_else(|failure| {
-        tracing::info!(%method, path, ?failure, "a request was refused");
+        tracing::info!(%method, path = &*path, ?failure, "a request was refused");
         reply::failure(&failure)
     });
     let headers = response.headers_mut();

@@ -64,6 +64,8 @@ pub struct Incoming {
     pub proxy: Proxy,
     /// Id of the request: in the audit log, in every line of the log, and in the answer.
     pub request_id: String,
+    /// When it came in.
+    pub begun: Instant,
     /// Body.
     pub body: Unread,
 }
@@ -94,6 +96,7 @@ pub fn routes(app: Arc<App>, trusted: Arc<[Range]>) -> Routes {
             client_ip,
             proxy,
             request_id: id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned(),
+            begun: Instant::now(),
             body,
         };
         answer(app.clone(), id, Box::new(incoming))
@@ -105,7 +108,7 @@ const MODE: HeaderName = HeaderName::from_static("x-ceven-mode");
 
 /// Every line of the log that a request leads to carries its id, and every request is counted and may be followed.
 async fn answer(app: Arc<App>, id: Uuid, incoming: Box<Incoming>) -> Response {
-    let begun = Instant::now();
+    let begun = incoming.begun;
     let route = app.metrics.requests.route(&incoming.method, &incoming.path);
     let pattern = app.metrics.requests.pattern(route);
     let parent = app.settings.traces.accept.then_some(&incoming.headers);

@@ -102,11 +102,13 @@ impl Logs {
             LogFormat::Pretty => pretty::layer(out, std::io::stderr().is_terminal()).boxed(),
             LogFormat::Json => json::layer(out).boxed(),
         };
+        // A filter without a level of its own must lie below the lines: above them it hides that of the first one, and every
+        // `debug!` of every library would be asked about each time.
         let _ = tracing_subscriber::registry()
             .with(filter)
+            .with(filter_fn(move |metadata| is_followed || is_needed(metadata)))
             .with(traces.layer())
             .with(lines.with_filter(filter_fn(|metadata| is_needed(metadata) && is_discreet(metadata))))
-            .with(filter_fn(move |metadata| is_followed || is_needed(metadata)))
             .try_init();
         // The text of a panic may hold what must not be logged: only its place is.
         std::panic::set_hook(Box::new(|panic| {

@@ -1,7 +1,7 @@
 //! `/api/v1/scim/v2`: one line an endpoint (RFC 7644 §3.2).
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ceven_actors::{
@@ -47,7 +47,7 @@ struct Request<'a> {
 
 /// `path` is what follows the base of SCIM.
 pub(super) async fn answer(app: &Arc<App>, path: &str, mut incoming: Box<Incoming>) -> Response {
-    let (begun, at_ms) = (Instant::now(), app.clock.now_ms());
+    let at_ms = app.clock.now_ms();
     let path = path.trim_start_matches('/');
     let ignored = OnceLock::new();
     let mut right = None;
@@ -72,7 +72,7 @@ pub(super) async fn answer(app: &Arc<App>, path: &str, mut incoming: Box<Incomin
         status: response.status().as_u16(),
         detail,
         request_id: &incoming.request_id,
-        duration: begun.elapsed(),
+        duration: incoming.begun.elapsed(),
         user_agent: incoming.headers.get(http::header::USER_AGENT),
     });
     response

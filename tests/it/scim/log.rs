@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{on_each_database, support::Server};
 
-on_each_database!(every_request_is_told_and_reads_are_counted, what_one_client_makes_up_costs_another_no_row);
+on_each_database!(
+    every_request_is_told_and_reads_are_counted,
+    what_one_client_makes_up_costs_another_no_row,
+    a_crowd_is_told_whole_and_in_order
+);
 
 fn lines(server: &Server) -> Vec<Value> {
     let export = server.run(&["scim-log", "export", "--org", "acme"]);
@@ -85,4 +89,23 @@ async fn what_one_client_makes_up_costs_another_no_row(mut server: Server) {
     assert!(server.rows("scim_requests", refused).await <= 2, "strangers cost a row a minute");
     assert_eq!(server.rows("scim_requests", "length(detail) > 1000 OR length(path) > 500").await, 0);
     assert_eq!(server.rows("scim_requests", "status = 409").await, 1);
+}
+
+/// More than one transaction holds.
+async fn a_crowd_is_told_whole_and_in_order(mut server: Server) {
+    let scim = server.organization("acme");
+    for _ in 0..13 {
+        let hundred = (0..100).map(|_| scim.delete("/Users/00000000-0000-7000-8000-000000000000"));
+        futures_util::future::join_all(hundred).await;
+    }
+    server.terminate();
+    assert!(server.ended().await);
+    let log = lines(&server);
+    let ids: Vec<_> = log
+        .iter()
+        .filter(|line| line["method"] == "DELETE")
+        .map(|line| line["request_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 1_300);
+    assert!(ids.is_sorted_by(|one, next| one < next), "ids ascend, and none comes twice");
 }

@@ -3,7 +3,7 @@
 //!
 //! A real server on a fresh SQLite database, over loopback, in turn with a bare warp route that answers the
 //! same bytes. What counts is the ratio inside a round (median, with least and greatest), and the server's CPU per
-//! request: the generator shares the machine. Every answer's status and length is checked.
+//! request: the generator shares the machine. Every answer's status is checked.
 use std::time::{Duration, Instant};
 
 mod client;

@@ -102,8 +102,8 @@ impl Logs {
             LogFormat::Pretty => pretty::layer(out, std::io::stderr().is_terminal()).boxed(),
             LogFormat::Json => json::layer(out).boxed(),
         };
-        // A filter without a level of its own must lie below the lines: above them it hides that of the first one, and every
-        // `debug!` of every library would be asked about each time.
+        // A filter without a level of its own must lie below the lines: above them it hides that of the first one, and
+        // every `debug!` of every library would be asked about each time.
         let _ = tracing_subscriber::registry()
             .with(filter)
             .with(filter_fn(move |metadata| is_followed || is_needed(metadata)))

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use ceven_actors::domain::id::OrganizationId;
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
     sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     SqlStore,
     entity::{audit, scim_day, scim_request},
+    insert::{Inserted, insert},
     scope::in_organization,
 };
 
@@ -33,32 +34,39 @@ pub struct Entries {
     pub offboardings: i64,
 }
 
-/// (1)
-pub(super) async fn count(
-    transaction: &DatabaseTransaction,
-    requests: &[scim_request::Model],
-) -> Result<(), DbErr> {
-    let mut days: BTreeMap<(Uuid, i64), ScimDay> = BTreeMap::new();
-    for request in requests {
-        let Some(org_id) = request.org_id else { continue };
-        let day = request.at_ms / DAY_MS;
-        let row = days.entry((org_id, day)).or_insert(ScimDay { org_id, day, accepted: 0, refused: 0 });
-        *(if request.status < 400 { &mut row.accepted } else { &mut row.refused }) += request.requests;
+/// (1) Requests by organization and day.
+pub(super) struct Days(BTreeMap<(Uuid, i64), ScimDay>);
+
+impl Days {
+    pub(super) fn of(requests: &[scim_request::Model]) -> Self {
+        let mut days = BTreeMap::new();
+        for request in requests {
+            let Some(org_id) = request.org_id else { continue };
+            let day = request.at_ms / DAY_MS;
+            let row = days.entry((org_id, day)).or_insert(ScimDay { org_id, day, accepted: 0, refused: 0 });
+            *(if request.status < 400 { &mut row.accepted } else { &mut row.refused }) += request.requests;
+        }
+        Self(days)
     }
-    if days.is_empty() {
-        return Ok(());
+
+    /// Adds them to those that are counted, in the order of their keys: two nodes never wait for each other's rows.
+    pub(super) async fn add(self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+        insert::<scim_day::ActiveModel>(transaction, self.0.into_values()).await
     }
-    let sum = |column: scim_day::Column, name: &str| {
-        Expr::col((scim_day::Entity, column)).add(Expr::cust(format!("excluded.{name}")))
-    };
-    let add = OnConflict::columns([scim_day::Column::OrgId, scim_day::Column::Day])
-        .value(scim_day::Column::Accepted, sum(scim_day::Column::Accepted, "accepted"))
-        .value(scim_day::Column::Refused, sum(scim_day::Column::Refused, "refused"))
-        .to_owned();
-    // In the order of their keys, so that two nodes never wait for each other's rows.
-    let rows = days.into_values().map(|row| row.into_active_model());
-    scim_day::Entity::insert_many(rows).on_conflict(add).exec_without_returning(transaction).await?;
-    Ok(())
+}
+
+impl Inserted for scim_day::ActiveModel {
+    fn on_conflict() -> Option<OnConflict> {
+        use scim_day::Column;
+        let sum = |column: Column, name: &str| {
+            Expr::col((scim_day::Entity, column)).add(Expr::cust(format!("excluded.{name}")))
+        };
+        let add = OnConflict::columns([Column::OrgId, Column::Day])
+            .value(Column::Accepted, sum(Column::Accepted, "accepted"))
+            .value(Column::Refused, sum(Column::Refused, "refused"))
+            .to_owned();
+        Some(add)
+    }
 }
 
 impl SqlStore {

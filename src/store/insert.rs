@@ -1,7 +1,7 @@
 //! Rows of a table, many to a statement.
 //!
-//! A statement's text depends on the table, the database and how many rows there are. It is built once for each of them:
-//! under load, building it costs more than what the database does with it.
+//! A statement's text depends on the table, the database and how many rows there are. It is built once for each of
+//! them: under load, building it costs more than what the database does with it.
 use std::{
     any::TypeId,
     sync::{Arc, LazyLock},
@@ -60,8 +60,7 @@ fn value(of: ActiveValue<Value>) -> Option<Value> {
 }
 
 /// How many of `rows` rows go into the next statement: all, where they are few, and else the number without all but its
-/// three highest bits. So two or three statements do, and two dozen texts serve every table; databases keep about a
-/// hundred that they have read.
+/// three highest bits. So two or three statements do, and a table has two dozen texts.
 fn fitting(rows: usize) -> usize {
     let rows = rows.clamp(1, ROWS_PER_STATEMENT);
     let low_bits = rows.ilog2().saturating_sub(2);

@@ -50,20 +50,23 @@ enum Failure {
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         tracing::warn!(%error, "the journal could not write");
-        let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = &error
-        else {
-            return Self::Away;
-        };
-        // SQLITE_BUSY and SQLITE_LOCKED, with their extended codes; PostgreSQL's classes of its own troubles.
-        let passing = |code: &str| match code.parse::<u32>() {
-            Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6),
-            _ => ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)),
-        };
-        match cause.as_database_error().and_then(|error| error.code().map(|code| code.into_owned())) {
-            Some(code) if !passing(&code) => Self::Refused,
-            _ => Self::Away,
-        }
+        if is_refusal(&error) { Self::Refused } else { Self::Away }
     }
+}
+
+/// Whether the database has refused a statement, which another one may not meet; else it is away, busy or slow.
+pub fn is_refusal(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    // SQLITE_BUSY and SQLITE_LOCKED, with their extended codes; PostgreSQL's classes of its own troubles.
+    let passing = |code: &str| match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6),
+        _ => ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)),
+    };
+    let code = cause.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    code.is_some_and(|code| !passing(&code))
 }
 
 impl Ledger for SqlLedger {

@@ -42,6 +42,10 @@ pub(super) async fn why(url: &str, error: DbErr, timeout: Duration) -> DatabaseE
     }
 }
 
+/// Texts of statements that a connection keeps as the database has read them: two dozen for each table that many rows are
+/// written to at once.
+const STATEMENTS: usize = 512;
+
 /// How connections are made.
 pub(super) fn options(url: &str, connections: u32, limits: &StoreLimits) -> ConnectOptions {
     use sea_orm::sqlx::{
@@ -64,9 +68,12 @@ pub(super) fn options(url: &str, connections: u32, limits: &StoreLimits) -> Conn
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(timeout)
+                .statement_cache_capacity(STATEMENTS)
         })
         .map_sqlx_postgres_opts(move |options: PgConnectOptions| {
-            options.options([("statement_timeout", timeout.as_millis().to_string())])
+            options
+                .options([("statement_timeout", timeout.as_millis().to_string())])
+                .statement_cache_capacity(STATEMENTS)
         });
     options
 }

@@ -10,7 +10,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    SqlStore, days,
+    SqlStore,
+    days::Days,
     entity::{scim_request, token_use},
     insert::{Inserted, insert},
 };
@@ -43,16 +44,24 @@ impl Inserted for token_use::ActiveModel {
 }
 
 impl SqlStore {
-    /// Writes requests and uses in one transaction.
+    /// Writes requests in one transaction.
     ///
     /// # Errors
     /// When the database does not take them; then none is written.
-    pub async fn log_scim(&self, requests: Vec<ScimRequest>, uses: Vec<TokenUse>) -> Result<(), DbErr> {
+    pub async fn log_scim(&self, requests: Vec<ScimRequest>) -> Result<(), DbErr> {
+        let days = Days::of(&requests);
         let transaction = self.writer.begin().await?;
-        days::count(&transaction, &requests).await?;
         insert::<scim_request::ActiveModel>(&transaction, requests.into_iter()).await?;
-        insert::<token_use::ActiveModel>(&transaction, uses.into_iter()).await?;
+        days.add(&transaction).await?;
         transaction.commit().await
+    }
+
+    /// Writes when tokens were last used.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn note_token_uses(&self, uses: Vec<TokenUse>) -> Result<(), DbErr> {
+        insert::<token_use::ActiveModel>(&self.writer, uses.into_iter()).await
     }
 
     /// A page of an organization's requests, oldest first, after an id.
@@ -107,8 +116,8 @@ impl SqlStore {
         Ok(uses.into_iter().map(|used| (TokenId(used.token_id), used)).collect())
     }
 
-    /// Forgets requests from before `before_ms`, at most `count` of them; how many it were. Their ids ascend with time,
-    /// so they need no index of their own.
+    /// Forgets requests from before `before_ms`, at most `count` of them; how many it were. Their ids ascend with time
+    /// (that of a minute's row begins with the minute), so they need no index of their own.
     ///
     /// # Errors
     /// When the database does not answer.

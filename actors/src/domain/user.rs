@@ -48,9 +48,9 @@ impl User {
         Self::resolved(id, created_ms, modified_ms, attributes).map(|(user, _)| user)
     }
 
-    /// Builds a user from normalised attributes and resolves `roles`; the attributes as they are then. Without `active` a user has no access:
-    /// whoever takes the attribute away must not bring a leaver back by it. A blank `externalId` is none: else all who
-    /// have one would be the same person.
+    /// Builds a user from normalised attributes and resolves `roles`; also returns the attributes as the user has
+    /// them. Without `active` a user has no access: whoever takes the attribute away must not bring a leaver back by
+    /// it. A blank `externalId` is none: else all who have one would be the same person.
     ///
     /// # Errors
     /// 400 `invalidValue` for a missing `userName` or an unknown role.
@@ -117,7 +117,7 @@ impl User {
 }
 
 /// The form under which names are looked up.
-pub fn name_key(name: &str) -> Box<str> {
+fn name_key(name: &str) -> Box<str> {
     fold(name).into()
 }
 

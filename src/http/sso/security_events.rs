@@ -50,7 +50,7 @@ fn away() -> Refusal {
 }
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
-    let (begun, ip, now_ms) = (std::time::Instant::now(), incoming.client_ip, app.clock.now_ms());
+    let (begun, ip, now_ms) = (incoming.begun, incoming.client_ip, app.clock.now_ms());
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, now_ms) {
         app.metrics.okta.add("security_event", "limited");
         return reply::failure(&reply::Failure::Limited { wait_ms });

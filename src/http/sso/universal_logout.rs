@@ -89,7 +89,7 @@ struct Signed {
 }
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
-    let (begun, at_ms) = (std::time::Instant::now(), app.clock.now_ms());
+    let (begun, at_ms) = (incoming.begun, app.clock.now_ms());
     let ip = incoming.client_ip;
     if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, at_ms) {
         app.metrics.okta.add("universal_logout", "limited");

@@ -2,7 +2,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{on_each_database, support::Server};
+use ceven::store::{SqlStore, StoreLimits, scim_log::ScimRequest};
+use uuid::{Builder, Uuid};
+
+use crate::{
+    on_each_database,
+    support::{Database, Server, new_database, postgres_url},
+};
 
 on_each_database!(
     every_request_is_told_and_reads_are_counted,
@@ -108,4 +114,48 @@ async fn a_crowd_is_told_whole_and_in_order(mut server: Server) {
         .collect();
     assert_eq!(ids.len(), 1_300);
     assert!(ids.is_sorted_by(|one, next| one < next), "ids ascend, and none comes twice");
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn request(at_ms: i64, number: u8) -> ScimRequest {
+    ScimRequest {
+        id: Builder::from_unix_timestamp_millis(at_ms.unsigned_abs(), &[number; 10]).into_uuid(),
+        org_id: Some(Uuid::from_u128(7)),
+        token_id: None,
+        at_ms,
+        ip: "198.51.100.7".into(),
+        method: "DELETE".into(),
+        path: "Users/1".into(),
+        status: 404,
+        detail: None,
+        request_id: None,
+        duration_us: 1,
+        requests: 1,
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_forgotten_and_its_day_still_counted() {
+    for kind in [Database::Sqlite, Database::Postgres] {
+        if kind == Database::Postgres && postgres_url().is_none() {
+            eprintln!("skipped: CEVEN_TEST_POSTGRES is not set; tests/run starts PostgreSQL and sets it");
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let limits = StoreLimits { batch_units: 1, readers: 1, writers: 1, timeout: Duration::from_secs(5) };
+        let store = SqlStore::connect(&new_database(kind, &folder).await, &limits).await.unwrap();
+        store.migrate().await.unwrap();
+        let organization = ceven_actors::domain::id::OrganizationId(Uuid::from_u128(7));
+        let all: Vec<_> = (0..700).map(|number| request(DAY_MS + i64::from(number) - 350, 9)).collect();
+        store.log_scim(all).await.unwrap();
+        assert_eq!(store.purge_scim_requests(DAY_MS, 300).await.unwrap(), 300, "no more at once");
+        assert_eq!(store.purge_scim_requests(DAY_MS, 300).await.unwrap(), 50);
+        assert_eq!(store.purge_scim_requests(DAY_MS, 300).await.unwrap(), 0);
+        let left = store.scim_requests(organization, None, 1_000).await.unwrap();
+        assert_eq!((left.len(), left[0].at_ms), (350, DAY_MS));
+        let days = store.scim_days(organization, 0).await.unwrap();
+        assert_eq!(days.iter().map(|day| (day.day, day.refused)).collect::<Vec<_>>(), [(0, 350), (1, 350)]);
+        store.close().await;
+    }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::Answered;
 use crate::store::{
     SqlStore,
+    ledger::is_refusal,
     scim_log::{ScimRequest, TokenUse},
 };
 
@@ -213,19 +214,31 @@ impl Batch {
     }
 
     /// A piece at a time, so that whoever changes something waits for one of them at most, not for all that a busy
-    /// second comes to (1).
+    /// second comes to (1). What a database refuses costs its piece; one that is away is not waited for again and again.
     pub(super) async fn write(self, store: &SqlStore) {
         let mut uses: Vec<_> = self.uses.into_iter().map(|(token, last)| last.row(token)).collect();
         let mut rows: Vec<_> = self.rows.into_values().collect();
-        rows.sort_unstable_by_key(|row| row.id); // neighbours in the table and its indexes
+        // Neighbours in the tables and their indexes; and two nodes never wait for each other's rows.
+        rows.sort_unstable_by_key(|row| row.id);
+        uses.sort_unstable_by_key(|used| used.token_id);
+        let mut lost = 0;
         while !rows.is_empty() {
             let later = rows.split_off(rows.len().min(ROWS_AT_ONCE));
-            let count = rows.len();
-            let written =
-                store.log_scim(std::mem::replace(&mut rows, later), std::mem::take(&mut uses)).await;
-            if let Err(error) = written {
-                tracing::warn!(%error, lost = count, "SCIM requests could not be logged");
+            let piece = std::mem::replace(&mut rows, later);
+            let count = piece.len();
+            let Err(error) = store.log_scim(piece).await else { continue };
+            lost += count;
+            tracing::warn!(%error, "SCIM requests could not be logged");
+            if !is_refusal(&error) {
+                tracing::warn!(lost = lost + rows.len(), "the rest of them is not tried");
+                return;
             }
+        }
+        if let Err(error) = store.note_token_uses(uses).await {
+            tracing::warn!(%error, "uses of tokens could not be noted");
+        }
+        if lost > 0 {
+            tracing::warn!(lost, "SCIM requests were not logged");
         }
     }
 }

@@ -20,7 +20,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// # Errors
 /// 415 for another media type or a compressed body, 413 beyond `limit_bytes`, 408 beyond `timeout`, 400
-/// `invalidSyntax` for what is no JSON, is nested deeper than 128 levels or has a key twice.
+/// `invalidSyntax` for what is no JSON, is nested deeper than 128 levels or has a key twice, 400 without a type for what
+/// broke off.
 pub async fn read_json<E>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<Bytes, E>>,

@@ -263,7 +263,8 @@ async fn connection(app: &App, jws: &Jws) -> Result<(Arc<Snapshot>, Arc<OktaConn
     Ok((snapshot, okta))
 }
 
-/// Whom it is about. What cannot be read for its size, type or time is refused before the token is used up.
+/// Whom it is about. What cannot be read for its size, type or time, or broke off on its way, is refused before the token
+/// is used up: Okta sends the same token again.
 async fn subject(app: &App, incoming: Incoming) -> Result<Result<Subject, &'static str>, Outcome> {
     if !incoming.headers.contains_key(header::CONTENT_TYPE) {
         return Err(Outcome::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "no media type"));
@@ -272,7 +273,7 @@ async fn subject(app: &App, incoming: Incoming) -> Result<Result<Subject, &'stat
     match read_json(&incoming.headers, incoming.body, BODY_BYTES, timeout).await {
         Ok(Value::Object(body)) => Ok(Subject::of_request(&body)),
         Ok(_) => Ok(Err("The body must be an object.")),
-        Err(ScimError { status: 400, .. }) => Ok(Err("The body is no readable JSON.")),
+        Err(ScimError { scim_type: Some(_), .. }) => Ok(Err("The body is no readable JSON.")),
         Err(error) => {
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
             Err(Outcome::new(status, error.detail))

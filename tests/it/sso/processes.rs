@@ -139,6 +139,8 @@ enum Moment {
     Keys,
     /// While the body is on its way.
     Body,
+    /// When its sender has gone in the middle of it.
+    BrokenOff,
     /// While its transaction waits for another one in the database.
     Transaction,
     /// So many milliseconds after the request was sent.
@@ -205,7 +207,7 @@ async fn killed_in_the_middle_a_logout_has_its_whole_effect_or_none(mut server: 
     let (tenant, scim) = acme(&mut server).await;
     let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
     server.connector("webhook", "tool", &json!({ "url": "http://127.0.0.1:1/hook", "secret": secret }));
-    let moments = [Moment::Keys, Moment::Body, Moment::Transaction, Moment::Answered]
+    let moments = [Moment::Keys, Moment::Body, Moment::BrokenOff, Moment::Transaction, Moment::Answered]
         .into_iter()
         .chain([0, 2, 5, 10, 20, 40].map(Moment::After));
     for (number, moment) in moments.enumerate() {
@@ -220,7 +222,9 @@ async fn killed_in_the_middle_a_logout_has_its_whole_effect_or_none(mut server: 
         let is_whole = found == WHOLE;
         assert!(is_whole || found == NONE, "{moment:?}: {found:?}");
         match moment {
-            Moment::Keys | Moment::Body | Moment::Transaction => assert!(!is_whole, "{moment:?}"),
+            Moment::Keys | Moment::Body | Moment::BrokenOff | Moment::Transaction => {
+                assert!(!is_whole, "{moment:?}");
+            }
             Moment::Answered => assert_eq!((answer, is_whole), (Some(204), true)),
             Moment::After(_) => assert!(is_whole || answer.is_none(), "{moment:?}: {answer:?}"),
         }
@@ -267,7 +271,7 @@ async fn kill_at(
             }
             sent
         }
-        Moment::Body => {
+        Moment::Body | Moment::BrokenOff => {
             let text = body.to_string();
             let (half, length) = (&text[..text.len() / 2], text.len());
             let head = format!(
@@ -277,7 +281,18 @@ async fn kill_at(
             let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
             stream.write_all(head.as_bytes()).await.unwrap();
             pause(300).await;
-            tokio::spawn(std::future::ready(None))
+            if matches!(moment, Moment::BrokenOff) {
+                drop(stream);
+                pause(300).await;
+                tokio::spawn(std::future::ready(None))
+            } else {
+                tokio::spawn(async move {
+                    let mut answer = Vec::new();
+                    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await;
+                    assert!(read.is_err() || answer.is_empty(), "the process was to end before it answers");
+                    None
+                })
+            }
         }
         Moment::Transaction => return kill_in_transaction(server, token, body).await,
     };

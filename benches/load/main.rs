@@ -1,9 +1,9 @@
 //! The load run: `cargo bench --bench load -- --users 20000 [--rounds 5] [--slice-ms 1000] [--organizations 10000]
 //! [--only reads|lists|writes|restart|logout|jti|export]`.
 //!
-//! A real server on a fresh SQLite database, over loopback, in turn with a bare warp route that answers the
-//! same bytes. What counts is the ratio inside a round (median, with least and greatest), and the server's CPU per
-//! request: the generator shares the machine. Every answer's status is checked.
+//! A real server on a fresh SQLite database, over loopback, in turn with a bare warp route that is sent the same
+//! requests and answers the bytes of one of their answers. What counts is the ratio inside a round (median, with least
+//! and greatest), and the server's CPU per request: the generator shares the machine. Every answer's status is checked.
 use std::time::{Duration, Instant};
 
 mod client;
@@ -112,8 +112,8 @@ async fn measure(options: &Options) {
 
 async fn reads(server: &Server, ids: &[String], sample: &str, options: &Options) {
     println!(
-        "\nreads, against a bare warp route that is sent the same requests and answers the same bytes; median [least, \
-         greatest] of {} rounds",
+        "\nreads, against a bare warp route that is sent the same requests and answers the bytes of one of their answers; \
+         median [least, greatest] of {} rounds",
         options.rounds
     );
     let filter = |index: usize| format!("/Users?filter=userName%20eq%20%22user{index}@load.example%22");

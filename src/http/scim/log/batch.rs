@@ -230,8 +230,9 @@ impl Batch {
             lost += count;
             tracing::warn!(%error, "SCIM requests could not be logged");
             if !is_refusal(&error) {
-                tracing::warn!(lost = lost + rows.len(), "the rest of them is not tried");
-                return;
+                lost += rows.len();
+                rows.clear();
+                uses.clear();
             }
         }
         if let Err(error) = store.note_token_uses(uses).await {

@@ -14,6 +14,7 @@ use ceven_actors::{
     domain::{
         audit::Mode,
         caller::Caller,
+        connector::Connector,
         id::OrganizationId,
         okta::{EmailPolicy, LogoutEffect, OktaConnection},
     },
@@ -48,6 +49,8 @@ pub struct OktaForm {
     pub effect: LogoutEffect,
     /// Whether Universal Logout is answered.
     pub universal_logout: bool,
+    /// The tenant as a connected tool, to be saved in the same transaction.
+    pub tool: Option<Arc<Connector>>,
 }
 
 /// A connection that was not saved.
@@ -159,6 +162,7 @@ pub async fn connect(
         stream: same.and_then(|old| old.stream.clone()),
         changed_ms: app.clock.now_ms(),
     });
-    app.execute(organization, Command::SetOkta { connection: Some(connection.clone()) }, caller).await?;
+    let command = Command::SetOkta { connection: Some(connection.clone()), tool: form.tool };
+    app.execute(organization, command, caller).await?;
     Ok(connection)
 }

@@ -168,6 +168,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
                     Effect::Sessions => LogoutEffect::Sessions,
                 },
                 universal_logout: !no_universal_logout,
+                tool: tool.clone(),
             };
             let saved = okta::connect(app, organization.id, form, app.operator()).await?;
             let mut text = format!("{org} is connected to {}.", saved.issuer());
@@ -178,7 +179,6 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
                     connector.name, connector.id
                 )
                 .unwrap_or_default();
-                app.execute(organization.id, Command::SetConnector { connector }, app.operator()).await?;
             }
             Ok(document(saved.view(), text))
         }
@@ -186,7 +186,8 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Stream(verb) => okta_stream::run(app, verb).await,
         Verb::Remove { org } => {
             let organization = organization(app, &org).await?;
-            app.execute(organization.id, Command::SetOkta { connection: None }, app.operator()).await?;
+            app.execute(organization.id, Command::SetOkta { connection: None, tool: None }, app.operator())
+                .await?;
             Ok(document(json!({ "removed": true }), format!("{org} is not connected to Okta any more.")))
         }
     }

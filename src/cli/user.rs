@@ -89,7 +89,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
         Verb::Role { email, role, org } => {
             let id = organization(app, &org).await?.id;
             let user = find(&*app.fresh(id).await?, &email)?;
-            app.execute(id, Command::SetRole { id: user.id, role }, app.operator()).await?;
+            app.execute(id, Command::SetRole { id: user.id, role, seen: None }, app.operator()).await?;
             let text = format!("{} is {} now.", user.user_name, role.id());
             Ok(document(json!({ "id": user.id, "role": role.id() }), text))
         }

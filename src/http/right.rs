@@ -164,12 +164,12 @@ impl Administering<'_> {
         setup.map_err(|_| OrganizationError::Unavailable.into())
     }
 
-    /// Gives a user a role; the state it led to.
+    /// Gives a user a role, where they still have the one that was seen; the state it led to.
     ///
     /// # Errors
-    /// 404, or 409 for the last admin.
-    pub async fn set_role(&self, id: UserId, role: Role) -> Result<Answered, Failure> {
-        self.0.execute(Command::SetRole { id, role }).await
+    /// 404, or 409 for the last admin and for a role that is another one by now.
+    pub async fn set_role(&self, id: UserId, role: Role, seen: Option<Role>) -> Result<Answered, Failure> {
+        self.0.execute(Command::SetRole { id, role, seen }).await
     }
 
     /// Reads the whole audit log, as it stands in the database, and verifies it.
@@ -210,7 +210,7 @@ impl Administering<'_> {
     /// # Errors
     /// [`Failure`].
     pub async fn remove_okta(&self) -> Result<(), Failure> {
-        self.0.execute(Command::SetOkta { connection: None }).await.map(drop)
+        self.0.execute(Command::SetOkta { connection: None, tool: None }).await.map(drop)
     }
 
     /// Registers the event stream at the tenant.

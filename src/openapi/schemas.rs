@@ -199,7 +199,19 @@ fn people() -> Schemas {
                 ("total", number()),
             ]),
         ),
-        ("RoleChange", object([("role", reference("RoleName"))])),
+        (
+            "RoleChange",
+            object([
+                ("role", reference("RoleName")),
+                (
+                    "seen?",
+                    about(
+                        reference("RoleName"),
+                        "Refuses the change when the person has another role by now.",
+                    ),
+                ),
+            ]),
+        ),
     ]
 }
 

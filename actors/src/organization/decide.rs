@@ -81,7 +81,7 @@ fn decide_alone(
         Command::RotateToken { id, token, ends_ms } => tokens::rotate(state, *id, token, *ends_ms, stamp),
         Command::RevokeToken { id } => tokens::revoke(state, *id, stamp),
         Command::CreateAdmin { admin } => tokens::create_admin(state, admin),
-        Command::SetRole { id, role } => sessions::set_role(state, *id, *role, stamp),
+        Command::SetRole { id, role, seen } => sessions::set_role(state, *id, *role, *seen, stamp),
         Command::SignInWithOkta { identity, session, limit } => {
             okta::sign_in(state, identity, session, *limit, stamp)
         }
@@ -89,7 +89,7 @@ fn decide_alone(
         Command::EndSession { id, ending } => sessions::end(state, *id, *ending, caller, stamp),
         Command::EndSessions { person, ending } => sessions::end_all(state, *person, *ending, caller, stamp),
         Command::NoteRestore => restore::note(state, stamp),
-        Command::SetOkta { connection } => okta::set(state, connection.as_ref()),
+        Command::SetOkta { connection, tool } => okta::set(state, connection.as_ref(), tool.as_ref()),
         Command::ChangeStream { connection, change } => okta::change_stream(state, *connection, change),
         Command::LogOut { subject, used } => logout::log_out(state, subject.as_ref(), *used, stamp),
         Command::TakeEvent { event, used } => logout::take_event(state, event, *used, stamp),

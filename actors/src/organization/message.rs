@@ -115,6 +115,8 @@ pub enum Command {
         id: UserId,
         /// The role.
         role: Role,
+        /// The strongest role they had when that was chosen; nothing when nobody looked.
+        seen: Option<Role>,
     },
     /// Someone has signed in at Okta.
     SignInWithOkta {
@@ -152,6 +154,8 @@ pub enum Command {
     SetOkta {
         /// The record; nothing takes it away.
         connection: Option<Arc<OktaConnection>>,
+        /// The tenant as a connected tool, when that is set with it.
+        tool: Option<Arc<Connector>>,
     },
     /// The event stream of the connection to Okta: registered, about to be verified, or taken away.
     ChangeStream {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    connectors,
     decide::Decision,
     message::{Answer, OrganizationError, SignInRefused},
     sessions,
@@ -24,6 +25,7 @@ use crate::{
         audit::Draft,
         caller::Stamp,
         change::Change,
+        connector::Connector,
         id::UserId,
         okta::{EmailPolicy, Identity, Link, OktaConnection, Stream, StreamChange},
         role::Role,
@@ -209,16 +211,31 @@ pub(super) fn change_stream(state: &Snapshot, connection: Digest, change: &Strea
         }
         (StreamChange::Removed, _) => None,
     };
-    set(state, Some(&Arc::new(OktaConnection { stream, ..(**okta).clone() })))
+    Ok(set_alone(state, Some(&Arc::new(OktaConnection { stream, ..(**okta).clone() }))))
 }
 
-pub(super) fn set(state: &Snapshot, connection: Option<&Arc<OktaConnection>>) -> Decided {
+/// The connection, and the tenant as a connected tool when that is saved with it: both or neither.
+pub(super) fn set(
+    state: &Snapshot,
+    connection: Option<&Arc<OktaConnection>>,
+    tool: Option<&Arc<Connector>>,
+) -> Decided {
+    let mut decision = set_alone(state, connection);
+    if let Some(tool) = tool {
+        let added = connectors::set(state, tool)?;
+        decision.changes.extend(added.changes);
+        decision.drafts.extend(added.drafts);
+    }
+    Ok(decision)
+}
+
+fn set_alone(state: &Snapshot, connection: Option<&Arc<OktaConnection>>) -> Decision {
     let change = match (state.okta(), connection) {
-        (None, None) => return Ok(Decision::nothing(Answer::Noted)),
+        (None, None) => return Decision::nothing(Answer::Noted),
         (Some(old), Some(new))
             if OktaConnection { changed_ms: old.changed_ms, ..(**new).clone() } == **old =>
         {
-            return Ok(Decision::nothing(Answer::Noted));
+            return Decision::nothing(Answer::Noted);
         }
         (_, Some(new)) => Change::Okta(new.clone()),
         (Some(_), None) => Change::OktaRemoved,
@@ -231,5 +248,5 @@ pub(super) fn set(state: &Snapshot, connection: Option<&Arc<OktaConnection>>) ->
         before: view(state.okta()),
         after: view(connection),
     };
-    Ok(Decision { changes: vec![change], drafts: vec![draft], answer: Answer::Noted })
+    Decision { changes: vec![change], drafts: vec![draft], answer: Answer::Noted }
 }

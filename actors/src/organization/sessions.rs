@@ -6,6 +6,7 @@
 //! 4. A session that has ended stays ended; ending it again changes nothing.
 //! 5. A role is changed only while someone is left who may administer.
 //! 6. People end their own sessions; only admins end those of others.
+//! 7. A role is changed from what was seen: of two admins with the same page open, the later one is told.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -134,8 +135,21 @@ pub(super) fn note_refusals(refusals: &Refusals) -> Decided {
     Ok(Decision { changes: Vec::new(), drafts: vec![draft], answer: Answer::Noted })
 }
 
-pub(super) fn set_role(state: &Snapshot, id: UserId, role: Role, stamp: Stamp) -> Decided {
+pub(super) fn set_role(
+    state: &Snapshot,
+    id: UserId,
+    role: Role,
+    seen: Option<Role>,
+    stamp: Stamp,
+) -> Decided {
     let user = state.user(id).ok_or_else(|| not_found("User", id))?;
+    let current = user.roles.strongest();
+    if seen.is_some_and(|seen| seen != current) && role != current {
+        return Err(OrganizationError::Conflict(format!(
+            "The role has become {} meanwhile: look again.",
+            current.display()
+        ))); // (7)
+    }
     let is_admin = user.active && user.roles.contains(Role::Admin);
     if is_admin && role != Role::Admin && !state.has_admin_besides(id) {
         return Err(OrganizationError::Conflict(

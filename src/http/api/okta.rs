@@ -43,6 +43,7 @@ fn form(body: &Map<String, Value>) -> Result<OktaForm, Failure> {
         email_verified: choice::<EmailPolicy>(body, "email_verified", "notice or require")?,
         effect: choice::<LogoutEffect>(body, "universal_logout_effect", "deactivate or sessions")?,
         universal_logout,
+        tool: None,
     })
 }
 

@@ -62,7 +62,8 @@ pub(super) async fn role(mut call: Call<'_>, id: &str) -> Answer {
     let user = visit.seeing()?.person(id)?;
     let body = call.object().await?;
     let role = role_named(&text(&body, "role")?.unwrap_or_default())?;
-    let answered = right.set_role(user.id, role).await?;
+    let seen = text(&body, "seen")?.map(|seen| role_named(&seen)).transpose()?;
+    let answered = right.set_role(user.id, role, seen).await?;
     let changed = answered.snapshot.user(user.id).cloned().unwrap_or(user);
     Ok(reply::json(StatusCode::OK, &people::view(&answered.snapshot, &changed)))
 }

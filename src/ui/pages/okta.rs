@@ -156,6 +156,7 @@ pub(in crate::ui) async fn save(ask: &Ask<'_>) -> Answer {
         },
         effect,
         universal_logout,
+        tool: None,
     };
     match right.set_okta(form).await {
         Ok(_) => Ok(see_other("/app/sso/okta?done=saved")),

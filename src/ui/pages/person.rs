@@ -74,6 +74,7 @@ fn role_card(ask: &Ask<'_>, user: &User, is_admin: bool) -> Markup {
             @if is_admin {
                 form method="post" action={ "/app/team/" (user.id) "/role" } {
                     (csrf(ask))
+                    input type="hidden" name="seen" value=(current.id());
                     fieldset {
                         legend.hidden { "Role" }
                         @for role in [Role::Employee, Role::Member, Role::Admin] {
@@ -136,7 +137,8 @@ async fn history(ask: &Ask<'_>, user: &User) -> Result<Markup, Failure> {
 pub(in crate::ui) async fn set_role(ask: &Ask<'_>, id: &str) -> Answer {
     let right = ask.visit.administering()?;
     let user = ask.visit.seeing()?.person(id)?;
-    right.set_role(user.id, role_named(ask.form.get("role"))?).await?;
+    let seen = Some(ask.form.get("seen")).filter(|seen| !seen.is_empty()).map(role_named).transpose()?;
+    right.set_role(user.id, role_named(ask.form.get("role"))?, seen).await?;
     Ok(see_other(&format!("/app/team/{}?done=role", user.id)))
 }
 

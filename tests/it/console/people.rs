@@ -46,8 +46,19 @@ async fn people_are_listed_and_promoted(server: Server) {
     assert_eq!(scim.get(&format!("/Users/{user}")).await.expect(200)["roles"][0]["value"], "admin");
     problem(&browser.json("PUT", &path, &json!({ "role": "king" })).await, 400);
     assert_eq!(browser.json("POST", &path, &json!({ "role": "Member" })).await.expect(200)["role"], "member");
+    // Of two admins who look at the same page, the later one is told what the earlier one did.
+    let seen_long_ago = browser.json("PUT", &path, &json!({ "role": "employee", "seen": "admin" })).await;
+    problem(&seen_long_ago, 409);
+    assert!(seen_long_ago.text.contains("has become Member"), "{}", seen_long_ago.text);
+    problem(&browser.json("PUT", &path, &json!({ "role": "employee", "seen": "king" })).await, 400);
+    let page = browser.get(&format!("/app/team/{user}")).await.text;
+    assert!(page.contains("<input type=\"hidden\" name=\"seen\" value=\"member\">"), "{page}");
+    let form = format!("/app/team/{user}/role");
+    let stale = browser.form(&form, &[("role", "employee"), ("seen", "admin")]).await;
+    assert!(stale.status == 409 && stale.text.contains("has become Member"), "{}", stale.text);
     let roles = server.audit("acme").iter().filter(|line| line["action"] == "user.role").count();
     assert_eq!(roles, 2);
+    assert_eq!(browser.form(&form, &[("role", "employee"), ("seen", "member")]).await.status, 303);
     // The last admin stays one: an organization without a local admin.
     server.json(&["org", "create", "--name", "Globex", "--slug", "globex"]);
     let token = server.json(&["token", "mint", "--org", "globex", "--label", "okta"]);

@@ -24,7 +24,7 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> Result<Outp
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let condition = instance::reach(&settings).await;
     let is_complete = match &condition {
-        Ok(condition) => condition.lacks().await.is_ok_and(|lacks| lacks.is_empty()),
+        Ok(condition) => condition.migrations().await.is_ok_and(|migrations| migrations.are_complete()),
         Err(_) => false,
     };
     // Starting a node would bring the tables up to date, which is not a doctor's to do.

@@ -1,8 +1,13 @@
 //! The command line: verbs, exit codes, and one JSON document on standard output with `--json`.
-use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use ceven_actors::{clock::SystemClock, organization::message::OrganizationError, ports::Profile};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde_json::Value;
 
 mod admin;
@@ -11,6 +16,7 @@ mod backup;
 mod connector;
 mod dev;
 mod doctor;
+mod examples;
 mod health;
 mod init;
 mod keys;
@@ -26,7 +32,7 @@ use crate::{
     boot::{self, BootError},
     config::Settings,
     evidence::key::KeyError,
-    store::DatabaseError,
+    store::{DatabaseError, sqlite_file},
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 database unreachable, \
@@ -98,6 +104,13 @@ enum Verb {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+impl Verb {
+    /// Whether it makes a database where there is none.
+    fn may_begin(&self) -> bool {
+        matches!(self, Self::Migrate | Self::Org(org::Verb::Create { .. }))
+    }
 }
 
 /// What a verb prints.
@@ -176,7 +189,8 @@ impl From<OrganizationError> for Failure {
 /// Runs the process. Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid, 4 database unreachable,
 /// 5 a check or a step failed.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = examples::added(Arguments::command()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let json = arguments.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -246,6 +260,9 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
         Verb::Openapi => Ok(openapi(&settings)),
         Verb::Doctor(options) => doctor::run(settings, options).await,
         verb => {
+            if !verb.may_begin() {
+                find_database(&settings)?;
+            }
             // Where the server listens that works on the same settings: addresses that a verb names are the server's.
             let listen = settings.server.listen;
             let app = App::start(settings, Arc::new(SystemClock), listen, Role::CommandLine).await?;
@@ -253,6 +270,17 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
             app.stop().await;
             output
         }
+    }
+}
+
+/// Whoever asks something in the wrong folder gets an answer, and no empty database.
+fn find_database(settings: &Settings) -> Result<(), Failure> {
+    match sqlite_file(&settings.database.url) {
+        Some(file) if !Path::new(file).exists() => Err(Failure::Database(format!(
+            "there is no database {file}: `ceven serve`, `ceven migrate` and `ceven org create` make it; \
+             --config FILE or CEVEN_DATABASE__URL names another"
+        ))),
+        _ => Ok(()),
     }
 }
 

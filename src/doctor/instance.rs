@@ -3,11 +3,14 @@ use std::{path::Path, sync::Arc};
 
 use ceven_actors::clock::Clock;
 
-use super::{Finding, Round, outside};
+use super::{Finding, Round, is_well, outside};
 use crate::{
     app::{App, StartError},
     config::Settings,
-    store::{condition::Condition, sqlite_file},
+    store::{
+        condition::{Condition, Migrations},
+        sqlite_file,
+    },
 };
 
 /// Below this the database is about to stop.
@@ -133,19 +136,13 @@ async fn database(condition: &Condition, clock: &Arc<dyn Clock>) -> Vec<Finding>
         "database",
         if condition.is_sqlite() { "SQLite answers." } else { "PostgreSQL answers." },
     )];
-    let lacks = match condition.lacks().await {
-        Ok(lacks) => lacks,
+    match condition.migrations().await {
+        Ok(migrations) => findings.push(tables(&migrations)),
         Err(error) => return vec![failed(&error)],
-    };
-    if !lacks.is_empty() {
-        findings.push(Finding::failed(
-            "migrations",
-            format!("{} are missing: {}.", lacks.len(), lacks.join(", ")),
-            "Run `ceven migrate`, or start `ceven serve`, which does.",
-        ));
+    }
+    if !is_well(&findings) {
         return findings;
     }
-    findings.push(Finding::well("migrations", "The tables are up to date."));
     findings.push(match (condition.is_replica().await, condition.write().await) {
         (Ok(false), Ok(())) => Finding::well("writing", "Rows can be written."),
         (Ok(true), _) => Finding::failed(
@@ -184,6 +181,25 @@ async fn database(condition: &Condition, clock: &Arc<dyn Clock>) -> Vec<Finding>
         findings.push(outside::of_clocks("database clock", "the database", clock.now_ms() - theirs_ms));
     }
     findings
+}
+
+fn tables(Migrations { missing, later }: &Migrations) -> Finding {
+    match (missing.as_slice(), later.as_slice()) {
+        ([], []) => Finding::well("migrations", "The tables are up to date."),
+        (missing, []) => Finding::failed(
+            "migrations",
+            format!("{} are missing: {}.", missing.len(), missing.join(", ")),
+            "Run `ceven migrate`, or start `ceven serve`, which does.",
+        ),
+        (_, later) => Finding::failed(
+            "migrations",
+            format!(
+                "A later Ceven has brought the tables up to date: {} is not known here.",
+                later.join(", ")
+            ),
+            "Run the later one, or restore a backup from before the upgrade.",
+        ),
+    }
 }
 
 fn disk(url: &str) -> Finding {

@@ -21,6 +21,22 @@ pub struct Durability {
     pub said: String,
 }
 
+/// How the tables stand to this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrations {
+    /// What the database lacks.
+    pub missing: Vec<String>,
+    /// What only a later program knows.
+    pub later: Vec<String>,
+}
+
+impl Migrations {
+    /// Whether this program can work on them.
+    pub fn are_complete(&self) -> bool {
+        self.missing.is_empty() && self.later.is_empty()
+    }
+}
+
 impl Condition {
     /// Connects, and makes no file.
     ///
@@ -37,19 +53,21 @@ impl Condition {
         self.0.get_database_backend() == DbBackend::Sqlite
     }
 
-    /// Names of the migrations that it lacks.
+    /// Which migrations it has, held against those of this program.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn lacks(&self) -> Result<Vec<String>, DbErr> {
-        let known = match self.texts("SELECT version FROM seaql_migrations").await {
+    pub async fn migrations(&self) -> Result<Migrations, DbErr> {
+        let applied = match self.texts("SELECT version FROM seaql_migrations").await {
             Ok(known) => known,
             // The table comes with the first migration.
             Err(DbErr::Query(_) | DbErr::Exec(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let all = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
-        Ok(all.filter(|name| !known.contains(name)).collect())
+        let known: Vec<_> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
+        let (common, later): (Vec<_>, Vec<_>) = applied.into_iter().partition(|name| known.contains(name));
+        let missing = known.into_iter().filter(|name| !common.contains(name)).collect();
+        Ok(Migrations { missing, later })
     }
 
     /// Writes a row, and takes it back.

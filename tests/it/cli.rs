@@ -60,7 +60,7 @@ async fn exit_codes_and_outputs() {
     assert!(status == 4 && error.contains("Connection refused"), "{error}");
     let missing = server.folder.path().join("missing.db");
     server.database_url = format!("sqlite://{}", missing.display());
-    let (status, _, error) = code(&server, &["org", "list"]);
+    let (status, _, error) = code(&server, &["migrate"]);
     assert!(status == 4 && error.contains("missing.db") && error.contains("mode=rwc"), "{error}");
 
     for verb in [
@@ -78,6 +78,8 @@ async fn exit_codes_and_outputs() {
         let (status, out, _) = code(&server, &[verb, "--help"]);
         assert!(status == 0 && out.contains("Usage: ceven"), "{verb}");
     }
+    let (_, help, _) = code(&server, &["token", "mint", "--help"]);
+    assert!(help.contains("Examples:\n  ceven token mint --org acme --label okta-production\n"), "{help}");
 }
 
 /// Whoever reads the output may have had enough of it; a disk that takes nothing is a failure, and no panic.
@@ -124,6 +126,32 @@ async fn a_terminal_that_is_closed() {
     assert!(child.wait().unwrap().success());
 }
 
+/// A verb in the wrong folder says so, and leaves no empty database behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_not_made_by_asking_for_one() {
+    let mut server = Server::start(Database::Sqlite).await;
+    let elsewhere = server.folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let file = elsewhere.join("ceven.db");
+    server.database_url = format!("sqlite://{}?mode=rwc", file.display());
+    for verb in [
+        &["org", "list"][..],
+        &["token", "list", "--org", "acme"],
+        &["user", "offboard", "ada@acme.example", "--org", "acme"],
+        &["audit", "export", "--org", "acme"],
+        &["keys", "rotate"],
+        &["backup", "copy.db"],
+        &["restored"],
+    ] {
+        let (status, out, error) = code(&server, verb);
+        assert_eq!((status, out.as_str()), (4, ""), "{verb:?}: {error}");
+        assert!(error.contains("there is no database") && error.contains("`ceven org create`"), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+    server.organization("acme");
+    assert!(file.exists());
+}
+
 /// A database that a later version has migrated is left alone, and it is said why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_later_version_is_left_alone() {
@@ -136,6 +164,9 @@ async fn a_database_of_a_later_version_is_left_alone() {
     database.execute(later, []).unwrap();
     let (status, _, error) = code(&server, &["org", "list"]);
     assert!(status == 3 && error.contains("later Ceven (m20991124_000099_later"), "{error}");
+    let (status, checks, _) = code(&server, &["doctor"]);
+    assert!(status == 5 && checks.contains("FAILED    migrations: A later Ceven"), "{checks}");
+    assert!(!checks.contains("up to date."), "{checks}");
 }
 
 /// The names that the contract fixes: a tenant is connected with what calls its management API, and the settings of every
@@ -150,6 +181,21 @@ async fn a_tenant_is_connected_with_its_management_api() {
     let one_line = server.run_piped(&both, b"secret\n");
     assert_eq!(one_line.status.code(), Some(1), "{one_line:?}");
     assert!(server.json(&["connector", "list", "--org", "acme"]).as_array().unwrap().is_empty());
+    // Both or neither: a tool of another kind has the name.
+    let hook = server.folder.path().join("hook.json");
+    std::fs::write(
+        &hook,
+        r#"{"url": "https://hooks.example/leavers", "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}"#,
+    )
+    .unwrap();
+    let add = ["connector", "add", "--org", "acme", "--kind", "webhook", "--name", "okta", "--config-file"];
+    let in_the_way = server.json(&[&add[..], &[hook.to_str().unwrap()]].concat());
+    let refused = server.run_piped(&both, b"secret\n00token\n");
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(code(&server, &["okta", "check", "--org", "acme"]).0, 5, "not connected");
+    assert!(server.audit("acme").iter().all(|line| line["action"] != "okta.change"));
+    let id = in_the_way["id"].as_str().unwrap();
+    server.json(&["connector", "remove", id, "--org", "acme"]);
     let done = server.run_piped(&both, b"secret\n00token\n");
     assert!(done.status.success(), "{done:?}");
     let tools = server.json(&["connector", "list", "--org", "acme"]);

@@ -51,6 +51,11 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
+// A page that is an answer to a form, and shows a secret once, is not to be asked for again: reloading it would mint
+// another one.
+const once = document.querySelector("[data-once]");
+if (once) history.replaceState(null, "", once.dataset.once);
+
 // What is under way is shown as it goes: each event fetches the page again and replaces the parts that may have changed,
 // but not under someone's hands. What a part has to say is read out when it is another thing than before.
 const follow = () => {

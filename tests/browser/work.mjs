@@ -37,11 +37,19 @@ async function token({ page, context }, { scim, ceven }) {
   await page.getByRole("status").getByText("Copied").waitFor({ state: "attached" });
   must((await page.evaluate(() => navigator.clipboard.readText())) === raw, "the clipboard holds the token");
   must((await scim.send("GET", "Users?count=1", undefined, raw)).status === 200, "SCIM takes the token");
+  const listed = page.getByRole("rowheader", { name: "okta-preview" });
   await page.getByRole("link", { name: "I have stored it" }).click();
-  await page.getByRole("rowheader", { name: "okta-preview" }).waitFor();
+  await listed.waitFor();
   must(!(await page.content()).includes(raw), "the list does not show it");
   await page.goBack().catch(() => null);
   must(!(await page.content()).includes(raw), "nor does the browser's way back");
+  await page.goto("/app/sso/tokens");
+  await page.getByRole("row", { name: "okta-preview" }).getByRole("link", { name: "Rotate" }).click();
+  await page.getByRole("button", { name: "Rotate token" }).click();
+  await shown.waitFor();
+  await page.reload();
+  await listed.first().waitFor();
+  must((await listed.count()) === 2, "reloading mints no third one");
 }
 
 async function role({ page }, { ids }) {

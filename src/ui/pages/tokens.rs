@@ -151,7 +151,7 @@ fn shown_once(ask: &Ask<'_>, raw: &str, token: &Token, note: Markup) -> Answer {
     let header = format!("Bearer {raw}");
     let main = html! {
         (tabs("/app/sso/tokens"))
-        section.card.token {
+        section.card.token data-once="/app/sso/tokens" {
             h2 { "The token " (token.label) }
             div.notice.warn role="status" {
                 span.glyph aria-hidden="true" { "▲" }

@@ -121,7 +121,10 @@ async fn codes_are_used_once_in_their_order_and_in_time(mut server: Server) {
     // Kept as hashes, beside nothing that can be read; a restart changes nothing.
     let (mut ada, bind) = back(&server, &tenant).await;
     let code = bind.split_once("code=").unwrap().1.to_owned();
-    assert_eq!(server.rows("sign_in_handovers", "sealed LIKE 'v1.%' AND sealed NOT LIKE '%ada@acme%'").await, 1);
+    assert_eq!(
+        server.rows("sign_in_handovers", "sealed LIKE 'v1.%' AND sealed NOT LIKE '%ada@acme%'").await,
+        1
+    );
     assert_eq!(server.rows("sign_in_handovers", &format!("sealed LIKE '%{code}%'")).await, 0);
     split(&mut server, &[]).await;
     let prove = ada.step(&bind).await;

@@ -204,6 +204,10 @@ impl Client {
             outgoing = outgoing.header("traceparent", traceparent);
         }
         outgoing = match &request.body {
+            // Google answers 411 to a POST that does not say how long it is (RFC 9110 section 8.6).
+            Body::None if matches!(request.method, Method::Post | Method::Put | Method::Patch) => {
+                outgoing.header("content-length", "0")
+            }
             Body::None => outgoing,
             Body::Json(json) => outgoing.body(json.to_string()),
             Body::Text(text) => outgoing.body(text.clone()),

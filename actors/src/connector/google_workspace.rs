@@ -3,14 +3,14 @@
 //! A service account with domain-wide delegation acts for an admin. The order is:
 //!
 //! 1. When wished, take the super admin role away (see [`admin`]).
-//! 2. Suspend: nobody signs in any more.
-//! 3. End the web sessions, then revoke OAuth grants, application passwords and backup codes. Resetting the password
-//!    instead would leave Apps Script grants and application passwords alive
-//!    (<https://support.google.com/a/answer/6328616>). Two-step verification stays on: turning it off weakens the
-//!    account.
-//! 4. When wished: take the account off phones, leave all groups, move to an organizational unit, clear what recovers
+//! 2. Invalidate the backup codes: of a suspended user Google refuses it, and they work again when the user does.
+//! 3. Suspend: nobody signs in any more.
+//! 4. End the web sessions, then revoke OAuth grants and application passwords. Resetting the password instead would
+//!    leave Apps Script grants and application passwords alive (<https://support.google.com/a/answer/6328616>).
+//!    Two-step verification stays on: turning it off weakens the account.
+//! 5. When wished: take the account off phones, leave all groups, move to an organizational unit, clear what recovers
 //!    the account, hand files and calendars over.
-//! 5. Read back.
+//! 6. Read back.
 //!
 //! A person is found by address and kept by id: Google answers to aliases too, and gives an address to someone else
 //! once it is free.
@@ -123,11 +123,12 @@ impl Tool for GoogleWorkspace {
         if self.strip_admin {
             strip_admin(pass, &directory, &account)?; // (1)
         }
-        self.suspend(pass, &directory, &account)?; // (2)
         let security = self.api.token(pass, Scope::Security)?;
-        self.end_access(pass, &security, &account)?; // (3)
+        backup_codes(pass, &security, &account)?; // (2)
+        self.suspend(pass, &directory, &account)?; // (3)
+        self.end_access(pass, &security, &account)?; // (4)
         if self.wipe_devices {
-            self.wipe(pass, &account)?; // (4)
+            self.wipe(pass, &account)?; // (5)
         }
         if self.leave_groups {
             self.leave(pass, &account)?;
@@ -141,7 +142,7 @@ impl Tool for GoogleWorkspace {
         if let Some(heir) = &self.transfer_to {
             self.hand_over(pass, &directory, &account, heir)?;
         }
-        self.verify(pass, &directory, security.as_ref().ok(), &account) // (5)
+        self.verify(pass, &directory, security.as_ref().ok(), &account) // (6)
     }
 
     fn check(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
@@ -197,8 +198,10 @@ impl GoogleWorkspace {
                     answered = true;
                     found.extend(account.filter(|account| account.emails.contains(&email)));
                 }
-                // So are addresses of other domains answered, such as a private one.
-                Err(failure @ Failure::Permission { .. }) => refused = Some(failure),
+                // So are addresses of other domains answered, such as a private one, and what is no address to Google.
+                Err(failure @ (Failure::Permission { .. } | Failure::Malformed { .. })) => {
+                    refused = Some(failure);
+                }
                 Err(failure) => return Err(pass.fail("resolve", failure)),
             }
         }
@@ -209,7 +212,7 @@ impl GoogleWorkspace {
     }
 
     fn suspend(&self, pass: &mut Pass<'_>, token: &Token<'_>, account: &Account) -> Result<(), Halt> {
-        if account.is_suspended || account.is_archived {
+        if !account.is_in_use() {
             let state = if account.is_suspended { "suspended" } else { "archived" };
             pass.note("suspend", Outcome::Already, state.to_owned());
             return Ok(());
@@ -230,7 +233,7 @@ impl GoogleWorkspace {
         let token = match security {
             Ok(token) => token,
             Err(failure) => {
-                for name in ["sign_out", "oauth_tokens", "app_passwords", "backup_codes"] {
+                for name in ["sign_out", "oauth_tokens", "app_passwords"] {
                     pass.note(name, Outcome::Failed(failure.clone()), None);
                 }
                 return Ok(());
@@ -242,10 +245,7 @@ impl GoogleWorkspace {
         let grants = token.items(pass, &format!("{user}/tokens"), "displayText", "clientId")?;
         pass.sweep("oauth_tokens", None, grants, judge)?;
         let passwords = token.items(pass, &format!("{user}/asps"), "name", "codeId")?;
-        pass.sweep("app_passwords", None, passwords, judge)?;
-        let codes = token.write(Method::Post, &format!("{user}/verificationCodes/invalidate"));
-        pass.write("backup_codes", None, codes, |answer| change(answer, judge))?;
-        Ok(())
+        pass.sweep("app_passwords", None, passwords, judge)
     }
 
     /// Takes the work account off the person's devices, never wipes a whole device: it may be a private one.
@@ -305,7 +305,7 @@ impl GoogleWorkspace {
         let mut left = Vec::new();
         match read_user(pass, directory, &account.id)? {
             Ok(Some(now)) => {
-                if !now.is_suspended && !now.is_archived {
+                if now.is_in_use() {
                     left.push("the user is active".to_owned());
                 }
                 if self.strip_admin && now.is_admin {
@@ -353,6 +353,26 @@ fn wiping(token: &Token<'_>, device: &Value, account: &Account) -> Option<Item> 
         label: device["model"].as_str().unwrap_or(id).to_owned(),
         request: token.write(Method::Post, &path).json(json!({ "action": "admin_account_wipe" })),
     })
+}
+
+fn backup_codes(
+    pass: &mut Pass<'_>,
+    security: &Result<Token<'_>, Failure>,
+    account: &Account,
+) -> Result<(), Halt> {
+    const NAME: &str = "backup_codes";
+    if !account.is_in_use() {
+        pass.note(NAME, Outcome::skipped("only those of an active user can be invalidated"), None);
+        return Ok(());
+    }
+    match security {
+        Ok(token) => {
+            let path = format!("{}/verificationCodes/invalidate", user_path(&account.id));
+            pass.write(NAME, None, token.write(Method::Post, &path), |answer| change(answer, judge))?;
+        }
+        Err(failure) => pass.note(NAME, Outcome::Failed(failure.clone()), None),
+    }
+    Ok(())
 }
 
 fn move_to(pass: &mut Pass<'_>, token: &Token<'_>, account: &Account, org_unit: &str) -> Result<(), Halt> {

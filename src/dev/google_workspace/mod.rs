@@ -177,7 +177,11 @@ impl GoogleWorkspace {
     }
 
     fn invalidate_codes(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        self.account(call)?.backup_codes = 0;
+        let account = self.account(call)?;
+        if account.shown["suspended"] == true || account.shown["archived"] == true {
+            return Err(Refusal::Body("Invalid Input".into()));
+        }
+        account.backup_codes = 0;
         Ok(Answer::empty(204))
     }
 
@@ -341,6 +345,12 @@ impl Tool for GoogleWorkspace {
     }
 
     fn authorize(&mut self, call: &mut Call<'_>, scopes: &'static [&'static str]) -> Result<(), Refusal> {
+        let has_length =
+            ["content-length", "transfer-encoding"].iter().any(|name| !call.request.header(name).is_empty());
+        if call.request.method == "POST" && !has_length {
+            let page = "<title>Error 411 (Length Required)!!1</title>";
+            return Err(Refusal::exact(Answer::typed(411, "text/html; charset=UTF-8", page)));
+        }
         call.bearer(scopes)
     }
 

@@ -42,6 +42,11 @@ async fn signed_in(sim: &Sim<GoogleWorkspace>, client: &Client, scope: &str) -> 
     client.bearer(got["access_token"].as_str().unwrap())
 }
 
+/// A POST of nothing, which says so.
+async fn empty(client: &Client, path: &str) -> Got {
+    client.send_with("POST", path, Body::None, &[("content-length", "0")]).await
+}
+
 #[tokio::test]
 async fn an_offboarding_runs_and_reads_back() {
     let (sim, client) = workspace().await;
@@ -49,9 +54,15 @@ async fn an_offboarding_runs_and_reads_back() {
     let by_alias = api.get(&format!("{USERS}/dana.alias@acme.test?fields=id,primaryEmail")).await.expect(200);
     assert_eq!(by_alias.as_object().unwrap().len(), 2);
     let user = format!("{USERS}/{}", by_alias["id"].as_str().unwrap());
+    let codes = format!("{user}/verificationCodes/invalidate");
+    let refused = api.call("POST", &codes, Body::None).await;
+    assert!(refused.status == 411 && refused.text.contains("Length Required"), "{refused:?}");
+    empty(&api, &codes).await.expect(204);
     let suspended = api.call("PUT", &user, Body::Json(json!({ "suspended": true }))).await.expect(200);
     assert_eq!((&suspended["suspended"], &suspended["suspensionReason"]), (&true.into(), &"ADMIN".into()));
-    api.call("POST", &format!("{user}/signOut"), Body::None).await.expect(204);
+    empty(&api, &format!("{user}/signOut")).await.expect(204);
+    let too_late = empty(&api, &codes).await.expect(400);
+    assert_eq!(too_late["error"]["message"], "Invalid Input");
     for (list, id) in [("tokens", "clientId"), ("asps", "codeId")] {
         let items = api.get(&format!("{user}/{list}")).await.expect(200)["items"].clone();
         for item in items.as_array().unwrap() {
@@ -62,7 +73,6 @@ async fn an_offboarding_runs_and_reads_back() {
         }
         assert_eq!(api.get(&format!("{user}/{list}")).await.expect(200).get("items"), None);
     }
-    api.call("POST", &format!("{user}/verificationCodes/invalidate"), Body::None).await.expect(204);
     let groups = api.get("/admin/directory/v1/groups?userKey=dana@acme.test").await.expect(200);
     let group = groups["groups"][0]["id"].as_str().unwrap();
     api.delete(&format!("/admin/directory/v1/groups/{group}/members/dana@acme.test")).await.expect(204);

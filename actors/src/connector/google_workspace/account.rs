@@ -43,6 +43,11 @@ impl Account {
         })
     }
 
+    /// Whether anybody can sign in.
+    pub fn is_in_use(&self) -> bool {
+        !self.is_suspended && !self.is_archived
+    }
+
     /// With what it was found by.
     pub fn found(self, matched_by: &str) -> (Match, Self) {
         let found = Match {

@@ -284,7 +284,7 @@ impl<'a> Look<'a> {
 
     /// The plan, as far as the account (1).
     async fn look(&mut self, (user, identity): &Person) -> Progress {
-        let leaver = leaver(user, identity.as_ref(), uuid::Uuid::nil(), None);
+        let leaver = leaver(user, identity.as_ref(), None, self.app.clock.now_ms());
         let mut random = [0; 32];
         self.app.clock.fill(&mut random);
         let input = Input { leaver: &leaver, mode: Mode::Preview, now_ms: self.app.clock.now_ms(), random };

@@ -101,7 +101,7 @@ pub enum Stale {
 /// Looks at what offboarding a person would do at each connected tool: real reads, and nothing is written.
 pub async fn preview(app: &App, snapshot: &Snapshot, user: &Arc<User>) -> Preview {
     let organization = snapshot.profile().id;
-    let leaver = &leaver(user, snapshot.identity_of(user.id), uuid::Uuid::nil(), None);
+    let leaver = &leaver(user, snapshot.identity_of(user.id), None, app.clock.now_ms());
     let looks = snapshot.connectors().map(|connector| async move {
         let looked = look(app, organization, connector, leaver, Look::Preview).await;
         let (matched, steps) = match looked {

@@ -90,25 +90,22 @@ pub(super) struct Run {
     pub(super) task: Arc<Task>,
 }
 
-/// Who a leaver is to a tool; `identity` is how the identity provider knows them.
-pub fn leaver(
-    user: &User,
-    identity: Option<&Identity>,
-    offboarding: uuid::Uuid,
-    link: Option<pass::Match>,
-) -> Leaver {
+/// Who a leaver is to a tool; `identity` is how the identity provider knows them. Nobody leaves where there is no task:
+/// then they would now.
+pub fn leaver(user: &User, identity: Option<&Identity>, task: Option<&Task>, now_ms: i64) -> Leaver {
     let attributes = user.object();
     let display = |name: &str| attributes.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
     Leaver {
         user_id: user.id.0,
-        offboarding_id: offboarding,
+        offboarding_id: task.map(|task| task.offboarding.0).unwrap_or_default(),
+        since_ms: task.map_or(now_ms, |task| task.created_ms),
         user_name: user.user_name.to_string(),
         external_id: user.external_id.as_deref().map(str::to_owned),
         emails: user.emails.iter().map(ToString::to_string).collect(),
         display_name: display("displayName"),
         attributes,
         identity: identity.cloned(),
-        link,
+        link: task.and_then(|task| task.matched.clone()),
     }
 }
 
@@ -119,7 +116,7 @@ impl Run {
         let snapshot = self.organization.published.load_full();
         let Some(user) = snapshot.user_even_deleted(self.task.user) else { return };
         let identity = snapshot.identity_of(user.id);
-        let leaver = leaver(user, identity, self.task.offboarding.0, self.task.matched.clone());
+        let leaver = leaver(user, identity, Some(&self.task), begun_ms);
         let mut progress = self.pass(&leaver).await;
         let is_refused = |steps: &[Step]| matches!(verdict(steps), Some(Failure::Auth { .. }));
         if let Some((ended, true)) = &progress

@@ -23,6 +23,8 @@ pub struct Leaver {
     pub user_id: Uuid,
     /// The pass that this belongs to; the same in each of its tries.
     pub offboarding_id: Uuid,
+    /// Since when they are to be out, in milliseconds since 1970; the same in each try.
+    pub since_ms: i64,
     /// SCIM `userName`.
     pub user_name: String,
     /// SCIM `externalId`: Okta's id of the user, when Okta provisions.
@@ -45,6 +47,7 @@ impl Leaver {
         Self {
             user_id: Uuid::nil(),
             offboarding_id: Uuid::nil(),
+            since_ms: 0,
             user_name: String::new(),
             external_id: None,
             emails: Vec::new(),

@@ -1,8 +1,8 @@
 //! A signed webhook, for tools that Ceven does not know: Standard Webhooks
 //! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
 //!
-//! 1. The id is that of the offboarding and the user: the same in every try, so the receiver can drop a second
-//!    delivery.
+//! 1. The id is that of the offboarding and the user, and the payload's time is that of the event: both the same in every
+//!    try, so the receiver can drop a second delivery. Only the header has the time of the try.
 //! 2. `id.timestamp.body` is signed with HMAC-SHA-256; during a rotation with both secrets, the new one first.
 //! 3. 2xx is a receipt. 410 says that the endpoint wants no more: the connector pauses. Anything else is tried again,
 //!    not before `Retry-After`.
@@ -118,7 +118,7 @@ impl Webhook {
     fn delivery(&self, pass: &Pass<'_>) -> Option<Request> {
         let leaver = pass.leaver();
         let seconds = pass.now_ms().div_euclid(1_000);
-        let body = payload(leaver, seconds)?;
+        let body = payload(leaver)?;
         let id = format!("msg_{}_{}", leaver.offboarding_id.simple(), leaver.user_id.simple()); // (1)
         let signatures: Vec<String> =
             self.secrets.iter().map(|secret| secret.sign(&id, seconds, &body)).collect(); // (2)
@@ -132,8 +132,9 @@ impl Webhook {
 }
 
 /// What is told about a person, with all addresses or the first one only (4).
-fn payload(leaver: &Leaver, seconds: i64) -> Option<String> {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+fn payload(leaver: &Leaver) -> Option<String> {
+    let at = OffsetDateTime::from_unix_timestamp(leaver.since_ms.div_euclid(1_000));
+    let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let with = |emails: &[String]| {
         let mut body = json!({
             "type": "user.offboarded",

@@ -4,7 +4,7 @@ use ceven_actors::connector::wire::Body;
 use serde_json::{Value, json};
 
 use crate::support::specs::load;
-use crate::support::transcript::{Transcript, all};
+use crate::support::transcript::{NOW_MS, Transcript, all};
 
 fn transcript(name: &str) -> Transcript {
     all().into_iter().find(|transcript| transcript.name == name).unwrap()
@@ -28,6 +28,15 @@ fn a_webhook_is_the_same_message_in_every_try() {
     let headers = |request: &Value| request["headers"].clone();
     let sent = headers(&happy.exchanges()[0]["request"]);
     assert_eq!(sent["webhook-id"], "msg_0195c0de000070008000000000000002_0195c0de000070008000000000000001");
+    // A later try tells when it was, and of the same event.
+    let mut later = transcript("webhook/happy");
+    later.content["leaver"]["since_ms"] = json!(NOW_MS - 3_600_000);
+    let request = later.run(later.tool().as_ref(), &[]).request.unwrap();
+    let Body::Text(text) = &request.body else { panic!("{request:?} is no delivery") };
+    let at = &serde_json::from_str::<Value>(text).unwrap()["timestamp"];
+    assert_eq!(at, "2026-11-24T05:00:00Z", "an hour before the try");
+    let header = request.headers.iter().find(|(name, _)| *name == "webhook-timestamp").unwrap();
+    assert_eq!(header.1, (NOW_MS / 1_000).to_string());
     let rotated = transcript("webhook/happy_rotation");
     let signatures = headers(&rotated.exchanges()[0]["request"])["webhook-signature"].clone();
     let (new, old) = signatures.as_str().unwrap().split_once(' ').unwrap();

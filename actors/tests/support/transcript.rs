@@ -120,6 +120,7 @@ fn leaver(given: &Value) -> Leaver {
     Leaver {
         user_id: id("user_id", "0195c0de-0000-7000-8000-000000000001"),
         offboarding_id: id("offboarding_id", "0195c0de-0000-7000-8000-000000000002"),
+        since_ms: given["since_ms"].as_i64().unwrap_or(NOW_MS),
         user_name: text("user_name").unwrap_or_default(),
         external_id: text("external_id"),
         emails: serde_json::from_value(given["emails"].clone()).unwrap_or_default(),

@@ -3,9 +3,11 @@
 //!
 //! <https://developers.google.com/workspace/admin/data-transfer/reference/rest>
 //!
-//! 1. What runs or is done is not asked for again.
+//! 1. What runs or is done is not asked for again. What was done when the person left an earlier time is not what is
+//!    meant: they have other files now.
 //! 2. Private files go along: the account may be deleted afterwards.
 use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::GoogleWorkspace;
 use super::account::{Account, read_user};
@@ -15,6 +17,8 @@ use crate::connector::step::{Fetched, change};
 use crate::connector::wire::{Method, escape};
 
 const NAME: &str = "data_transfer";
+/// By how much Google's clock may differ from ours.
+const CLOCKS_MS: i64 = 300_000;
 /// Names of the applications that have something to hand over, with their parameters.
 /// <https://developers.google.com/workspace/admin/data-transfer/v1/parameters>
 const DRIVE: &str = "Drive and Docs";
@@ -65,6 +69,8 @@ impl GoogleWorkspace {
             one["oldOwnerUserId"] == account.id.as_str()
                 && one["newOwnerUserId"] == heir.id.as_str()
                 && one["overallTransferStatusCode"] != "failed"
+                && (one["overallTransferStatusCode"] != "completed"
+                    || is_of_today(one, pass.leaver().since_ms))
         };
         if let Some(known) = known.iter().find(is_it) {
             return Ok(Ok(state(known))); // (1)
@@ -90,6 +96,12 @@ impl GoogleWorkspace {
             },
         }))
     }
+}
+
+/// Whether it was asked for since the person is to be out; one that does not say when is taken for it.
+fn is_of_today(transfer: &Value, since_ms: i64) -> bool {
+    let requested = transfer["requestTime"].as_str().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
+    requested.is_none_or(|at| at.unix_timestamp() * 1_000 + CLOCKS_MS >= since_ms)
 }
 
 /// How far a transfer is.

@@ -12,6 +12,8 @@
 //! 8. A node that takes the lease first learns what was done under it before: a task is not begun from memory that is
 //!    older than the lease.
 //! 9. A try ends where the tool says that it has had enough, and no other begins before the tool listens again.
+//! 10. A try whose task was closed, or taken up by another, ends after the step that has changed something already, which
+//!     is written down: who is to stay is not taken out any further.
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},

@@ -23,7 +23,7 @@ use crate::{
     },
     organization::{
         Organization,
-        message::{Command, OrganizationError, Report},
+        message::{Answer as Decided, Command, OrganizationError, Report},
     },
 };
 
@@ -144,6 +144,8 @@ impl Run {
         self.ports.clock.fill(&mut random);
         let input = Input { leaver, mode: Mode::Run, now_ms: self.ports.clock.now_ms(), random };
         let (mut answers, mut reported, mut used_kept): (Vec<Answer>, usize, bool) = (Vec::new(), 0, false);
+        // Whether the step that is under way has changed something: then it is ended, and written down.
+        let mut is_midway = false;
         loop {
             let mut progress = pass::run(input, &answers, |pass| self.tool.remove(pass));
             if let Some(until_ms) = listens_again_ms(&progress.steps, self.ports.clock.now_ms()) {
@@ -158,7 +160,7 @@ impl Run {
                 return Some((progress, used_kept));
             }
             if progress.steps.len() > reported {
-                reported = progress.steps.len();
+                (reported, is_midway) = (progress.steps.len(), false);
                 let soft = progress
                     .steps
                     .iter()
@@ -168,9 +170,17 @@ impl Run {
                     return None; // (2)
                 }
             }
-            let (answer, was_kept) = self.answer(&request).await;
-            used_kept |= was_kept;
-            answers.push(answer);
+            if let Some(kept) = self.kept(&request) {
+                used_kept = true;
+                answers.push(Ok(kept));
+                continue;
+            }
+            self.wait().await;
+            if !is_midway && self.is_over() {
+                return None; // (10)
+            }
+            is_midway |= request.purpose == Purpose::Write;
+            answers.push(self.answer(&request).await);
         }
     }
 
@@ -178,28 +188,40 @@ impl Run {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: &Request) -> (Answer, bool) {
-        if let Purpose::Token(name) = request.purpose
-            && let Some(kept) = self.tokens.get(name, self.ports.clock.now_ms())
-        {
-            return (Ok(kept), true);
-        }
-        if !is_at(&self.origins, &request.url) {
-            return (Err(SendError::Blocked), false); // (6)
-        }
+    /// An answer that is kept from before.
+    fn kept(&self, request: &Request) -> Option<Response> {
+        let Purpose::Token(name) = request.purpose else { return None };
+        self.tokens.get(name, self.ports.clock.now_ms())
+    }
+
+    /// Until the tool bears another request (3) (4).
+    async fn wait(&self) {
         let now_ms = self.ports.clock.now_ms();
-        let wait_ms = self.pace().take_ms(now_ms, self.limits, self.task.urgent); // (3) (4)
+        let wait_ms = self.pace().take_ms(now_ms, self.limits, self.task.urgent);
         if wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
+        }
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        if !is_at(&self.origins, &request.url) {
+            return Err(SendError::Blocked); // (6)
         }
         let answer = self.ports.outbound.send(&self.task.kind, request).await;
         if let (Purpose::Token(name), Ok(response)) = (request.purpose, &answer) {
             self.tokens.keep(name, response);
         }
-        (answer, false)
+        answer
     }
 
-    /// Makes durable what the try has come to; false when it cannot be done.
+    /// Whether the task was closed since, or overtaken.
+    fn is_over(&self) -> bool {
+        let snapshot = self.organization.published.load();
+        let task = snapshot.task(self.task.id).filter(|task| task.state.is_open());
+        task.is_none_or(|task| task.attempt != self.task.attempt)
+    }
+
+    /// Makes durable what the try has come to; false when it cannot be done, or the try is over.
     async fn report(&self, progress: Progress, ended: Option<(Try, i64)>) -> bool {
         let report = Arc::new(Report {
             task: self.task.id,
@@ -213,7 +235,7 @@ impl Run {
             let stamp = Stamp { at_ms: clock.now_ms(), new_id: clock.new_id(), entry_id: clock.new_id() };
             let command = Command::Report { report: report.clone() };
             match self.organization.execute(command, caller(&self.task), stamp).await {
-                Ok(_) => return true,
+                Ok(answered) => return !matches!(answered.answer, Decided::Over), // (10)
                 Err(OrganizationError::Busy | OrganizationError::Unavailable) => {
                     tokio::time::sleep(REPORT_PAUSE).await;
                 }

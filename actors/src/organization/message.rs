@@ -296,6 +296,8 @@ pub enum Answer {
     Session(SessionId),
     /// It is in the audit log.
     Noted,
+    /// The try is over: its task is not open any more, or another try has begun.
+    Over,
     /// Nobody was signed in.
     SignInRefused(SignInRefused),
     /// What came of Okta's request.

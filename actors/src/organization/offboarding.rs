@@ -4,7 +4,8 @@
 //!    same unit. No command can forget it, because it is seen to where all of them end.
 //! 2. Whoever gets access back is no longer removed from where it has not happened yet; nothing is granted anywhere.
 //! 3. A person has at most one offboarding that is not finished; a scheduled one is overtaken by one that begins.
-//! 4. A report counts for the try it belongs to, once.
+//! 4. A report counts for the try it belongs to, once. What a try had done when its task was closed is written down, and
+//!    the try is told that it is over.
 //! 5. An offboarding is done when no tool's part is left; when none goes on by itself, it needs attention.
 //! 6. Refused credentials pause the tool: its tasks wait, and nobody is locked out by trying on.
 //! 7. A day after it began, or was told to try again, a task is not tried by itself any more.
@@ -173,16 +174,23 @@ pub(super) fn mark_done(state: &Snapshot, id: TaskId, note: &str, stamp: Stamp) 
 }
 
 pub(super) fn report(state: &Snapshot, report: &Report, stamp: Stamp) -> Decided {
-    let mut decision = Decision::nothing(Answer::Noted);
-    let known = state.task(report.task).filter(|task| task.state.is_open() && task.attempt == report.attempt);
-    let Some(known) = known else { return Ok(decision) }; // (4)
+    let open = state.task(report.task).filter(|task| task.state.is_open());
+    let known = open.or_else(|| state.closed_task(report.task));
+    let Some(known) = known.filter(|task| task.attempt == report.attempt) else {
+        return Ok(Decision::nothing(Answer::Over)); // (4)
+    };
+    let mut decision = Decision::nothing(if open.is_some() { Answer::Noted } else { Answer::Over });
     let mut task = (**known).clone();
     if let Some(found) = &report.matched {
         task.matched = Some(found.clone());
     }
     let changed = task.merge(&report.steps);
     decision.drafts.extend(changed.iter().map(|step| step_draft(&task, step)));
-    if let Some((one, next_ms)) = &report.ended {
+    if open.is_none() {
+        if !changed.is_empty() {
+            decision.changes.push(Change::Task(Arc::new(task)));
+        }
+    } else if let Some((one, next_ms)) = &report.ended {
         task.attempt += 1; // (4)
         task.note_try(one.clone());
         let failure = verdict(&report.steps);

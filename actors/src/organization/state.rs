@@ -11,7 +11,7 @@ use crate::{
         connector::Connector,
         group::Group,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
-        offboarding::{Offboarding, Task, TaskState},
+        offboarding::{Offboarding, Task},
         okta::{Identity, OktaConnection},
         policy::Policy,
         role::Role,
@@ -57,6 +57,8 @@ pub struct Snapshot {
     /// Offboardings and tools' parts of them that are not finished.
     offboardings: OrdMap<OffboardingId, Arc<Offboarding>>,
     tasks: OrdMap<TaskId, Arc<Task>>,
+    /// Parts that were closed while somebody may have been at work on them.
+    closed: OrdMap<TaskId, Arc<Task>>,
     policy: Policy,
     /// When SCIM took someone's access away, of late.
     exits: OrdSet<(i64, OffboardingId)>,
@@ -86,6 +88,7 @@ impl Snapshot {
             connectors: OrdMap::new(),
             offboardings: OrdMap::new(),
             tasks: OrdMap::new(),
+            closed: OrdMap::new(),
             policy: Policy::default(),
             exits: OrdSet::new(),
         }
@@ -150,12 +153,7 @@ impl Snapshot {
             },
             Change::Policy(policy) => self.policy = *policy,
             Change::Offboarding(offboarding) => self.put_offboarding(offboarding),
-            Change::Task(task) => match task.state {
-                TaskState::Waiting | TaskState::NeedsAttention => {
-                    drop(self.tasks.insert(task.id, task.clone()));
-                }
-                _ => drop(self.tasks.remove(&task.id)),
-            },
+            Change::Task(task) => self.put_task(task),
         }
     }
 

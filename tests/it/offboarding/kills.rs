@@ -141,7 +141,9 @@ async fn killed_at_every_boundary_it_goes_on(mut server: Server) {
 /// Nothing was asked for more often than two passes do, and each tool ended as it does undisturbed.
 fn is_as_if_nothing_had_happened(world: &World, rehearsal: &World, allowed: &Changes) {
     for (change, count) in changes(world) {
-        let most = allowed.get(&change).copied().unwrap_or_default();
+        // A second pass after the end has no reason to invalidate codes; one that begins again does not know of it.
+        let is_unseen = change.1.contains("verificationCodes/invalidate");
+        let most = allowed.get(&change).copied().unwrap_or_default() + usize::from(is_unseen);
         assert!(count <= most, "{}: {change:?} {count} times, at most {most}", world.slug);
     }
     for (tool, undisturbed) in world.simulators.all().iter().zip(rehearsal.simulators.all()) {

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod attention;
+mod closed;
 mod coverage;
 mod guard;
 mod kills;

@@ -5,11 +5,14 @@ use super::Snapshot;
 use crate::domain::{
     connector::Connector,
     id::{ConnectorId, OffboardingId, TaskId, UserId},
-    offboarding::{Cause, Offboarding, Status, Task},
+    offboarding::{Cause, Offboarding, Status, Task, TaskState},
     okta::{Identity, OktaConnection, UsedToken},
     policy::{LONGEST_WINDOW_MS, Policy},
     user::User,
 };
+
+/// Closed parts that are remembered: more than are worked at in any moment.
+const CLOSED: usize = 256;
 
 impl Snapshot {
     /// The connection to Okta.
@@ -77,6 +80,11 @@ impl Snapshot {
         self.tasks.values()
     }
 
+    /// A part that was closed, of late, while somebody may have been at work on it.
+    pub fn closed_task(&self, id: TaskId) -> Option<&Arc<Task>> {
+        self.closed.get(&id)
+    }
+
     /// The organization's own settings.
     pub fn policy(&self) -> Policy {
         self.policy
@@ -85,6 +93,21 @@ impl Snapshot {
     /// How often SCIM has taken access away after `since_ms`.
     pub fn exits_since(&self, since_ms: i64) -> usize {
         self.exits.iter().rev().take_while(|(at_ms, _)| *at_ms > since_ms).count()
+    }
+
+    pub(super) fn put_task(&mut self, task: &Arc<Task>) {
+        let old = match task.state {
+            TaskState::Waiting | TaskState::NeedsAttention => self.tasks.insert(task.id, task.clone()),
+            TaskState::Done | TaskState::DoneByHand | TaskState::Cancelled => self.tasks.remove(&task.id),
+        };
+        let is_closed = matches!(task.state, TaskState::DoneByHand | TaskState::Cancelled);
+        if is_closed && (old.is_some_and(|old| old.state.is_open()) || self.closed.contains_key(&task.id)) {
+            self.closed.insert(task.id, task.clone());
+            let oldest = self.closed.get_min().map(|(id, _)| *id);
+            if let Some(oldest) = oldest.filter(|_| self.closed.len() > CLOSED) {
+                self.closed.remove(&oldest);
+            }
+        }
     }
 
     /// One that is finished leaves only the time at which SCIM asked for it, for a while.

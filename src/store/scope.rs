@@ -77,7 +77,10 @@ impl Scope<'_> {
         for row in self.all::<entity::okta_connection::Entity>().await? {
             changes.push(rows::okta(&row)?);
         }
-        changes.extend(self.all::<entity::identity::Entity>().await?.into_iter().map(rows::identity));
+        // Of several links of one user the latest counts.
+        let mut links = self.all::<entity::identity::Entity>().await?;
+        links.sort_by_key(|row| row.changed_seq);
+        changes.extend(links.into_iter().map(rows::identity));
         for row in self.all::<entity::used_token::Entity>().await? {
             changes.push(rows::used_token(&row)?);
         }

@@ -1,7 +1,8 @@
 //! Commands on connected tools.
 //!
 //! 1. No two connected tools have the same name.
-//! 2. Setting a tool ends its pause: whoever changes the settings has mended them.
+//! 2. Setting a tool ends its pause: whoever changes the settings has mended them. What waited there is tried from now
+//!    on, however long the pause was.
 //! 3. What was still to be done at a tool that is disconnected is cancelled, and visible as such.
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use crate::domain::{
 
 type Decided = Result<Decision, OrganizationError>;
 
-pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>) -> Decided {
+pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>, stamp: Stamp) -> Decided {
     let name = connector.name.to_lowercase();
     if state.connectors().any(|other| other.id != connector.id && other.name.to_lowercase() == name) {
         return Err(OrganizationError::Conflict(format!("Another tool is called {}.", connector.name))); // (1)
@@ -32,11 +33,14 @@ pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>) -> Decided {
     let old = state.connector(connector.id);
     let new = Connector { paused: None, ..(**connector).clone() }; // (2)
     let action = if old.is_some() { "connector.change" } else { "connector.add" };
-    Ok(Decision {
-        drafts: vec![draft(action, &new, old.map(|old| old.view()), new.view())],
-        changes: vec![Change::Connector(Arc::new(new))],
-        answer: Answer::Connector(connector.id),
-    })
+    let was_paused = old.is_some_and(|old| old.paused.is_some());
+    let waiting = state.tasks().filter(|task| was_paused && task.connector == connector.id);
+    let renewed = waiting.filter(|task| task.state.is_open()).map(|task| {
+        Change::Task(Arc::new(Task { trying_since_ms: stamp.at_ms, ..(**task).clone() })) // (2)
+    });
+    let drafts = vec![draft(action, &new, old.map(|old| old.view()), new.view())];
+    let changes = std::iter::once(Change::Connector(Arc::new(new))).chain(renewed).collect();
+    Ok(Decision { drafts, changes, answer: Answer::Connector(connector.id) })
 }
 
 pub(super) fn remove(state: &Snapshot, id: ConnectorId, stamp: Stamp) -> Decided {

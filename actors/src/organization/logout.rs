@@ -8,6 +8,8 @@
 //! 5. The organization says whether the person is deactivated or only signed out.
 //! 6. A security event that was taken before is taken again without effect (RFC 8935 §2).
 //! 7. An ordinary sign-out also sends `session-revoked`, so it ends sessions and never deactivates.
+//! 8. Who is out already does not stand in the way of the one who has access: an identity provider keeps the records of
+//!    former contractors, under the address that they have as employees now.
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -166,11 +168,19 @@ fn verified(
 
 fn find<'a>(state: &'a Snapshot, okta: &OktaConnection, subject: &Subject) -> Result<&'a Arc<User>, Verdict> {
     match subject {
-        Subject::Email(email) => match state.users_by_email(email).as_slice() {
-            [] => Err(Verdict::Unknown),
-            [user] => Ok(user),
-            _ => Err(Verdict::Ambiguous), // (3)
-        },
+        Subject::Email(email) => {
+            let (active, out): (Vec<_>, Vec<_>) =
+                state.users_by_email(email).into_iter().partition(|user| user.active);
+            match active.as_slice() {
+                [user] => Ok(user), // (8)
+                [] => {
+                    let is_held = |user: &&&Arc<User>| state.held().any(|held| held.user == user.id);
+                    let user = out.iter().find(is_held).or(out.first());
+                    user.copied().ok_or(Verdict::Unknown) // (4)
+                }
+                _ => Err(Verdict::Ambiguous), // (3)
+            }
+        }
         Subject::IssSub { iss, .. } if iss != okta.issuer() => Err(Verdict::Malformed),
         Subject::IssSub { sub: id, .. } | Subject::Opaque(id) => {
             by_id(state, okta, id).ok_or(Verdict::Unknown)

@@ -1,9 +1,11 @@
 //! Commands on the connection to Okta, and on whoever signs in there.
 //!
 //! 1. Issuer and subject identify, nothing else: a linked identity is its user, whatever its address says now.
-//! 2. An identity is linked to the user whom Okta provisioned under that id (`externalId`).
-//! 3. Or to the one user of its address, if the organization owns the address's domain and the user has no other
-//!    identity; to someone with rights only when Okta has verified the address.
+//! 2. An identity is linked to the user whom Okta provisioned under that id (`externalId`). What the user was linked to
+//!    before counts no longer: an account that was made anew has another id, a tenant with a domain of its own another
+//!    issuer.
+//! 3. Or to the one active user of its address, if the organization owns the address's domain and the user has no other
+//!    identity at this issuer; to someone with rights only when Okta has verified the address.
 //! 4. Nobody else's address is taken over: what cannot be linked is refused.
 //! 5. Whoever is deactivated or removed stays out, and is not created anew.
 //! 6. Otherwise the first sign-in creates an employee.
@@ -68,7 +70,7 @@ pub(super) fn sign_in(
         Found::Linked(user) => (user, true),
         Found::Linkable(user) => (user, false),
         Found::New => {
-            decision = users::create(state, &attributes(who), stamp)?; // (6)
+            decision = users::create(state, &attributes(state, who), stamp)?; // (6)
             let Answer::User { id, .. } = decision.answer else { return Err(OrganizationError::Forbidden) };
             (id, false)
         }
@@ -85,6 +87,9 @@ pub(super) fn sign_in(
         if draft.action == "session.start" {
             draft.after["identity"] = view(who); // (7)
             draft.after["linked"] = (!is_linked).into();
+            if let Some(old) = state.identity_of(user).filter(|_| !is_linked) {
+                draft.after["linked_before"] = json!({ "issuer": old.issuer, "subject": old.subject });
+            }
         }
         draft
     }));
@@ -125,18 +130,19 @@ fn find(state: &Snapshot, who: &oidc::Identity, identity: &Identity) -> Result<F
     }
     let by_id = state.user_by_external_id(&who.subject);
     if let Some(user) = by_id.or_else(|| state.former_user_by_external_id(&who.subject)) {
-        return match state.identity_of(user.id) {
-            None => live(user).map(Found::Linkable),  // (2) (5)
-            Some(_) => Err(SignInRefused::NotLinked), // (4)
-        };
+        return live(user).map(Found::Linkable); // (2) (5)
     }
     let Some(email) = &who.email else { return Ok(Found::New) };
-    match state.users_by_email(email).as_slice() {
-        [] if state.former_user_by_name(email).is_some() => Err(SignInRefused::Deactivated), // (5)
+    let (active, out): (Vec<_>, Vec<_>) =
+        state.users_by_email(email).into_iter().partition(|user| user.active);
+    match active.as_slice() {
+        [] if !out.is_empty() || state.former_user_by_name(email).is_some() => {
+            Err(SignInRefused::Deactivated) // (5)
+        }
         [] => Ok(Found::New),
         [user] => {
-            live(user)?; // (5)
-            let is_own = owns(state, email) && state.identity_of(user.id).is_none();
+            let is_free = state.identity_of(user.id).is_none_or(|old| *old.issuer != *who.issuer);
+            let is_own = owns(state, email) && is_free;
             let has_rights = user.roles.strongest() != Role::Employee;
             match is_own && (who.email_verified || !has_rights) {
                 true => Ok(Found::Linkable(user.id)),   // (3)
@@ -156,8 +162,11 @@ fn owns(state: &Snapshot, email: &str) -> bool {
     state.profile().domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
 }
 
-fn attributes(who: &oidc::Identity) -> Object {
-    let name = who.email.as_deref().unwrap_or(&who.subject);
+fn attributes(state: &Snapshot, who: &oidc::Identity) -> Object {
+    // Okta's login is what it will ask for over SCIM; a name that somebody has, or had, is not taken from them.
+    let is_free =
+        |name: &&String| state.user_by_name(name).is_none() && state.former_user_by_name(name).is_none();
+    let name = who.preferred_username.as_ref().filter(is_free).or(who.email.as_ref()).unwrap_or(&who.subject);
     let mut user = json!({ "userName": name, "externalId": who.subject, "active": true });
     if let Some(email) = &who.email {
         user["emails"] = json!([{ "value": email, "primary": true }]);
@@ -219,10 +228,11 @@ pub(super) fn set(
     state: &Snapshot,
     connection: Option<&Arc<OktaConnection>>,
     tool: Option<&Arc<Connector>>,
+    stamp: Stamp,
 ) -> Decided {
     let mut decision = set_alone(state, connection);
     if let Some(tool) = tool {
-        let added = connectors::set(state, tool)?;
+        let added = connectors::set(state, tool, stamp)?;
         decision.changes.extend(added.changes);
         decision.drafts.extend(added.drafts);
     }

@@ -143,8 +143,11 @@ impl Snapshot {
             Change::Okta(okta) => self.okta = Some(okta.clone()),
             Change::OktaRemoved => self.okta = None,
             Change::Link(link) => {
+                let old = self.linked.insert(link.user, link.identity.clone());
+                if let Some(old) = old.filter(|old| *old != link.identity) {
+                    self.identities.remove(&old);
+                }
                 self.identities.insert(link.identity.clone(), link.user);
-                self.linked.insert(link.user, link.identity.clone());
             }
             Change::Used(used) => self.used.put(*used),
             Change::Connector(connector) => match connector.removed {

@@ -169,6 +169,8 @@ pub struct Identity {
     pub email: Option<String>,
     /// Whether the issuer has verified the address; what is not said is not verified.
     pub email_verified: bool,
+    /// What the person is called at the issuer; Okta's login.
+    pub preferred_username: Option<String>,
     /// Name for people.
     pub name: Option<String>,
     /// `given_name`, `family_name`.
@@ -239,6 +241,7 @@ pub fn identify(claims: &Value, expected: &Expected<'_>) -> Result<Identity, IdT
         subject: subject.to_owned(),
         email: text("email"),
         email_verified: claims["email_verified"] == true,
+        preferred_username: text("preferred_username"),
         name: text("name"),
         names: (text("given_name"), text("family_name")),
     })

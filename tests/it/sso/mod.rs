@@ -4,6 +4,7 @@ mod discovery;
 mod events;
 mod forged;
 mod handover;
+mod identities;
 mod logout;
 mod oidc;
 mod place;

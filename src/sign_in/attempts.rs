@@ -2,6 +2,7 @@
 //! anything is looked up. A sign-in that succeeds gives its attempt back.
 use std::net::IpAddr;
 
+use ceven_actors::domain::id::OrganizationId;
 use dashmap::{DashMap, mapref::entry::Entry};
 
 /// Keys that are kept at the same time; beyond it strangers wait, whoever is counted already does not.
@@ -23,6 +24,7 @@ pub struct AttemptLimits {
 enum Key {
     Account(Box<str>, Box<str>),
     Address(IpAddr),
+    AddressAt(OrganizationId, IpAddr),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +54,17 @@ impl Attempts {
         self.add(account(slug, email), self.limits.per_account, now_ms)
     }
 
-    /// Counts an attempt from an address alone.
-    pub fn count_address(&self, ip: IpAddr, now_ms: i64) {
-        let _ = self.add(address(ip), self.limits.per_address, now_ms);
+    /// Counts an attempt from an address alone: at one organization, or at what is none.
+    ///
+    /// # Errors
+    /// Milliseconds to wait when there were too many.
+    pub fn count_address(&self, ip: IpAddr, whose: Option<OrganizationId>, now_ms: i64) -> Result<(), i64> {
+        self.add(at(whose, ip), self.limits.per_address, now_ms)
     }
 
-    /// How long an address has to wait, if it has to; nothing is counted.
-    pub fn wait_ms(&self, ip: IpAddr, now_ms: i64) -> Option<i64> {
-        let window = self.windows.get(&address(ip))?;
+    /// How long an address has to wait there, if it has to; nothing is counted.
+    pub fn wait_ms(&self, ip: IpAddr, whose: Option<OrganizationId>, now_ms: i64) -> Option<i64> {
+        let window = self.windows.get(&at(whose, ip))?;
         let wait_ms = window.begun_ms + self.limits.window_ms - now_ms;
         (wait_ms > 0 && window.count >= self.limits.per_address).then_some(wait_ms)
     }
@@ -106,10 +111,18 @@ fn account(slug: &str, email: &str) -> Key {
 }
 
 fn address(ip: IpAddr) -> Key {
-    Key::Address(match ip {
+    Key::Address(network(ip))
+}
+
+fn at(whose: Option<OrganizationId>, ip: IpAddr) -> Key {
+    whose.map_or_else(|| address(ip), |whose| Key::AddressAt(whose, network(ip)))
+}
+
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => std::net::Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +144,25 @@ mod tests {
         assert_eq!(attempts.count("acme", "ann", home, 1_001), Ok(()));
         attempts.sweep(5_000);
         assert!(attempts.windows.is_empty());
+    }
+
+    #[test]
+    fn what_an_address_does_at_one_organization_counts_nowhere_else() {
+        let attempts = Attempts::new(LIMITS);
+        let ip: IpAddr = [10, 0, 0, 1].into();
+        let [acme, globex] = [1, 2].map(|number| Some(OrganizationId(uuid::Uuid::from_u128(number))));
+        for _ in 0..4 {
+            assert_eq!(attempts.count_address(ip, acme, 0), Ok(()));
+        }
+        assert_eq!(
+            (attempts.count_address(ip, acme, 1), attempts.wait_ms(ip, acme, 400)),
+            (Err(999), Some(600))
+        );
+        assert_eq!((attempts.wait_ms(ip, globex, 1), attempts.wait_ms(ip, None, 1)), (None, None));
+        assert_eq!(
+            (attempts.count_address(ip, globex, 1), attempts.count_address(ip, None, 1)),
+            (Ok(()), Ok(()))
+        );
     }
 
     #[test]

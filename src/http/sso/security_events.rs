@@ -3,7 +3,8 @@
 //! 1. A token that was taken before is answered like the first one (§2).
 //! 2. A token names no client: every organization of the tenant whose audience fits is told.
 //! 3. A refusal is 400 with `err` and `description` (§2.4); 503 when it may be sent again.
-use std::{net::IpAddr, sync::Arc, time::Duration};
+//! 4. Addresses that send bad tokens are slowed down, at each tenant's organizations apart.
+use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
     domain::{
@@ -37,6 +38,8 @@ const REMEMBERED_MS: i64 = 24 * 3_600_000;
 enum Refusal {
     Set(SetError),
     Status(StatusCode, String),
+    /// Milliseconds to wait (4).
+    Limited(i64),
 }
 
 impl From<SetError> for Refusal {
@@ -51,23 +54,28 @@ fn away() -> Refusal {
 
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let (begun, ip, now_ms) = (incoming.begun, incoming.client_ip, app.clock.now_ms());
-    if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, now_ms) {
-        app.metrics.okta.add("security_event", "limited");
-        return reply::failure(&reply::Failure::Limited { wait_ms });
-    }
     let request_id = incoming.request_id.clone();
     let mut heard = Vec::new();
-    let taken = take(app, incoming, &request_id, &mut heard).await;
+    let mut taken = take(app, incoming, &request_id, &mut heard).await;
+    if let Err(Refusal::Set(error)) = &taken {
+        tracing::info!(%ip, %error, "a security event was refused");
+        let whose = heard.first().map(|heard| heard.organization);
+        if let Err(wait_ms) = app.bad_tokens.count_address(ip, whose, now_ms) {
+            taken = Err(Refusal::Limited(wait_ms)); // (4)
+        }
+    }
     let status = match &taken {
         Ok(()) => StatusCode::ACCEPTED,
         Err(Refusal::Set(_)) => StatusCode::BAD_REQUEST,
         Err(Refusal::Status(status, _)) => *status,
+        Err(Refusal::Limited(_)) => StatusCode::TOO_MANY_REQUESTS,
     };
     app.metrics.okta.add("security_event", verdict(&taken));
     for Heard { organization, event, reason } in heard {
         let refusal = match &taken {
             Err(Refusal::Set(error)) => Some(error.to_string()),
             Err(Refusal::Status(_, detail)) => Some(detail.clone()),
+            Err(Refusal::Limited(_)) => Some("too many bad tokens from this address".to_owned()),
             Ok(()) => None,
         };
         let reason = reason.map(str::to_owned).or(refusal);
@@ -85,7 +93,7 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
             duration: begun.elapsed(),
         });
     }
-    respond(app, taken, ip, now_ms)
+    respond(taken)
 }
 
 /// As it is counted.
@@ -93,12 +101,13 @@ const fn verdict(taken: &Result<(), Refusal>) -> &'static str {
     match taken {
         Ok(()) => "accepted",
         Err(Refusal::Set(_)) => "refused",
+        Err(Refusal::Limited(_)) => "limited",
         Err(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, _)) => "unavailable",
         Err(Refusal::Status(..)) => "unreadable",
     }
 }
 
-fn respond(app: &App, taken: Result<(), Refusal>, ip: IpAddr, now_ms: i64) -> Response {
+fn respond(taken: Result<(), Refusal>) -> Response {
     match taken {
         Ok(()) => {
             let mut response = Response::new(String::new().into());
@@ -106,13 +115,12 @@ fn respond(app: &App, taken: Result<(), Refusal>, ip: IpAddr, now_ms: i64) -> Re
             response
         }
         Err(Refusal::Set(error)) => {
-            app.bad_tokens.count_address(ip, now_ms);
-            tracing::info!(%ip, %error, "a security event was refused");
             let body = json!({ "err": error.code, "description": error.description });
             let mut response = reply::json(StatusCode::BAD_REQUEST, &body);
             response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
             response
         }
+        Err(Refusal::Limited(wait_ms)) => reply::failure(&reply::Failure::Limited { wait_ms }),
         Err(Refusal::Status(status, detail)) => {
             let mut response = reply::problem(status, &detail);
             if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -149,7 +157,12 @@ async fn take(
     let now_ms = app.clock.now_ms();
     let mut is_taken = false;
     let mut last = SetError::new("invalid_issuer", "No organization is connected to this issuer.");
-    for (organization, okta) in connections(app, &jws).await? {
+    let connections = connections(app, &jws).await?;
+    let limited = connections.first().and_then(|(whose, _)| app.bad_tokens.wait_ms(ip, Some(*whose), now_ms));
+    if let Some(wait_ms) = limited {
+        return Err(Refusal::Limited(wait_ms)); // (4)
+    }
+    for (organization, okta) in connections {
         heard.push(Heard { organization, event: None, reason: None }); // (2)
         app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| match error {
             Unverified::NoKeys => away(),

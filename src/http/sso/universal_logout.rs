@@ -4,7 +4,8 @@
 //! 2. The organization is found by issuer and client id together, since two may share one tenant; whoever is not
 //!    connected leads to no outgoing request.
 //! 3. Refusals of tokens all look the same.
-//! 4. Addresses that send bad tokens are slowed down; those that send good ones are not counted.
+//! 4. Addresses that send bad tokens are slowed down; those that send good ones are not counted. Okta sends for all its
+//!    customers from the same addresses, so each organization counts apart, and what names none counts for itself.
 //! 5. A copy of a token that was obeyed is refused before its signature is looked at: it costs no more than a read.
 //! 6. Of several copies of a token one goes on; a command that came to nothing gives the claim back.
 //! 7. A token that is older than a restored database is refused.
@@ -27,7 +28,7 @@ use ceven_actors::{
         secret,
     },
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use warp::reply::Response;
 
@@ -50,6 +51,8 @@ struct Outcome {
     verdict: &'static str,
     /// For the log only.
     reason: String,
+    /// When to come again, in milliseconds, if the address has to wait.
+    wait_ms: Option<i64>,
 }
 
 impl Outcome {
@@ -65,7 +68,13 @@ impl Outcome {
             503 => "unavailable",
             _ => "unreadable",
         };
-        Self { status, verdict, reason: reason.to_string() }
+        Self { status, verdict, reason: reason.to_string(), wait_ms: None }
+    }
+
+    /// (4)
+    fn limited(wait_ms: i64) -> Self {
+        let limited = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many bad tokens from this address");
+        Self { verdict: "limited", wait_ms: Some(wait_ms), ..limited }
     }
 
     fn replayed() -> Self {
@@ -91,18 +100,16 @@ struct Signed {
 pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
     let (begun, at_ms) = (incoming.begun, app.clock.now_ms());
     let ip = incoming.client_ip;
-    if let Some(wait_ms) = app.bad_tokens.wait_ms(ip, at_ms) {
-        app.metrics.okta.add("universal_logout", "limited");
-        return reply::failure(&reply::Failure::Limited { wait_ms }); // (4)
-    }
     let request_id = incoming.request_id.clone();
     let mut organization = None;
-    let outcome = obey(app, incoming, &mut organization).await.unwrap_or_else(|outcome| outcome);
-    app.metrics.okta.add("universal_logout", outcome.verdict);
+    let mut outcome = obey(app, incoming, &mut organization).await.unwrap_or_else(|outcome| outcome);
     if outcome.status == StatusCode::UNAUTHORIZED {
-        app.bad_tokens.count_address(ip, at_ms); // (4)
         tracing::info!(%ip, reason = outcome.reason, "a logout token was refused");
+        if let Err(wait_ms) = app.bad_tokens.count_address(ip, organization, at_ms) {
+            outcome = Outcome::limited(wait_ms); // (4)
+        }
     }
+    app.metrics.okta.add("universal_logout", outcome.verdict);
     let response = respond(&outcome);
     if let Some(organization) = organization {
         let answered = Answered {
@@ -125,6 +132,9 @@ pub(super) async fn answer(app: &Arc<App>, incoming: Incoming) -> Response {
 /// (3) Okta looks at the status only; the sentence is for whoever tries it by hand.
 fn respond(outcome: &Outcome) -> Response {
     let status = outcome.status;
+    if let Some(wait_ms) = outcome.wait_ms {
+        return reply::failure(&reply::Failure::Limited { wait_ms });
+    }
     if status == StatusCode::NO_CONTENT {
         return reply::no_content();
     }
@@ -158,7 +168,7 @@ async fn obey(
     incoming: Incoming,
     organization: &mut Option<OrganizationId>,
 ) -> Result<Outcome, Outcome> {
-    let signed = authenticate(app, &incoming.headers, organization).await?; // (1)
+    let signed = authenticate(app, &incoming, organization).await?; // (1)
     let caller = Caller {
         actor: Actor {
             kind: "okta",
@@ -212,11 +222,11 @@ fn judged(answer: Answer, reason: Option<&'static str>) -> Outcome {
 
 async fn authenticate(
     app: &Arc<App>,
-    headers: &HeaderMap,
+    incoming: &Incoming,
     known: &mut Option<OrganizationId>,
 ) -> Result<Signed, Outcome> {
     let now_ms = app.clock.now_ms();
-    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let mut given = incoming.headers.get_all(header::AUTHORIZATION).iter();
     let (header, another) = (given.next().and_then(|value| value.to_str().ok()), given.next());
     let header = header.filter(|_| another.is_none()).ok_or_else(|| Outcome::refused("no token, or two"))?;
     let token = secret::from_header(header);
@@ -225,6 +235,9 @@ async fn authenticate(
     let (snapshot, okta) = connection(app, &jws).await?;
     let organization = snapshot.profile().id;
     *known = Some(organization);
+    if let Some(wait_ms) = app.bad_tokens.wait_ms(incoming.client_ip, *known, now_ms) {
+        return Err(Outcome::limited(wait_ms)); // (4)
+    }
     let used = |jti: &str, until_ms| UsedToken::new("universal logout", okta.issuer(), jti, until_ms, now_ms);
     if jws.text("jti").is_some_and(|jti| snapshot.is_used(&used(jti, now_ms))) {
         return Err(Outcome::refused("replay")); // (5)

@@ -58,7 +58,7 @@ pub const KIND: Kind = Kind {
         Field::optional(
             "enterprise_token",
             "Enterprise token",
-            "Classic token of an enterprise owner: with admin:enterprise for enterprise, and scim:enterprise for emu.",
+            "Classic token of an enterprise owner: with admin:enterprise, and for emu with scim:enterprise as well.",
         )
         .secret(),
         Field::optional("login_attribute", "Login attribute", "SCIM attribute that holds the GitHub login.")
@@ -114,7 +114,7 @@ impl Tool for GitHub {
         let session = must(pass, "authorize", token)?;
         let candidates = self.candidates(pass, &session)?;
         if candidates.is_empty() {
-            return self.remove_invitations_only(pass, &session);
+            return self.remove_without_account(pass, &session);
         }
         let account = pass.choose(candidates)?;
         let membership = self.guard(pass, &session, &account)?;

@@ -219,11 +219,16 @@ impl Okta {
             pass.note(NAME, Outcome::skipped(format!("the service app is not granted {LOGOUT}")), None);
             return Ok(());
         }
+        let is_deactivated = user.status == DEPROVISIONED || self.effect == Effect::Deactivate;
         let request = session
             .write(pass, Method::Post, "/oauth2/v1/global-token-revocation")
             .json(json!({ "sub_id": { "format": "opaque", "id": user.id } }));
         let outcome = match pass.try_write(request)? {
             None => Outcome::Planned,
+            // Deactivating has ended what a logout would.
+            Some(Ok(refused)) if refused.status == 400 && is_deactivated => {
+                Outcome::skipped("the account is deactivated: there is nobody to log out")
+            }
             Some(Ok(refused)) if matches!(refused.status, 403 | 404) => {
                 let said = words(&refused).unwrap_or_else(|| format!("it answered {}", refused.status));
                 Outcome::skipped(format!("Universal Logout is not available to this connection: {said}"))

@@ -204,14 +204,21 @@ impl GitHub {
         Ok(listed.map(|listed| listed.iter().filter(is_own).filter_map(item).collect()))
     }
 
-    /// For a person without an account: an open invitation is all there can be.
-    pub fn remove_invitations_only(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Result<(), Halt> {
+    /// For a person without an account: a SCIM record that was never linked to one, and an open invitation, are all there
+    /// can be.
+    pub fn remove_without_account(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Result<(), Halt> {
+        let record = if self.has_managed_users() { None } else { self.record(pass, session)? };
         let listed = self.invitations(pass, session, None)?;
         let items = must(pass, "invitations", listed)?;
-        if items.is_empty() {
-            return Err(pass.not_there());
+        let what = match (&record, items.is_empty()) {
+            (None, true) => return Err(pass.not_there()),
+            (None, false) => "no account, but an open invitation",
+            (Some(_), _) => "no account, but a record in SCIM",
+        };
+        pass.note("resolve", Outcome::skipped(what), None);
+        if let Some(record) = &record {
+            self.deprovision(pass, session, record)?;
         }
-        pass.note("resolve", Outcome::skipped("no account, but an open invitation"), None);
         pass.sweep("invitations", None, Ok(items), judge)?;
         if pass.is_preview() {
             pass.verified(&[], "");
@@ -219,9 +226,17 @@ impl GitHub {
         }
         let listed = self.invitations(pass, session, None)?;
         let left = must(pass, "verify", listed)?;
-        let left: Vec<String> =
+        let mut left: Vec<String> =
             left.into_iter().map(|item| format!("the invitation of {}", item.label)).collect();
-        pass.verified(&left, "no open invitation");
+        if let Some(record) = &record {
+            let read = self.is_provisioned(pass, session, record)?;
+            if must(pass, "verify", read)? {
+                left.push("active in SCIM".to_owned());
+            }
+        }
+        let gone =
+            if record.is_some() { "no open invitation, not active in SCIM" } else { "no open invitation" };
+        pass.verified(&left, gone);
         Ok(())
     }
 

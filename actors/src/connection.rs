@@ -11,12 +11,16 @@
 //! 7. A tool that is paused or disconnected is left alone.
 //! 8. A node that takes the lease first learns what was done under it before: a task is not begun from memory that is
 //!    older than the lease.
-//! 9. A try ends where the tool says that it has had enough, and no other begins before the tool listens again.
+//! 9. A try ends where the tool says that it has had enough, and no other begins before the tool listens again, on
+//!    whichever node it was told so.
 //! 10. A try whose task was closed, or taken up by another, ends after the step that has changed something already, which
 //!     is written down: who is to stay is not taken out any further.
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -104,6 +108,8 @@ pub(crate) struct Connection {
     /// The record that `tokens` and `pace` belong to: another record has other credentials.
     record: Option<Arc<Connector>>,
     held: Option<Held>,
+    /// Until when passes may send: a node that was frozen finds out before its next request (1).
+    lease_ends_ms: Arc<AtomicI64>,
     looked_ms: i64,
     timer: Option<JoinHandle<Result<(), ractor::MessagingErr<Message>>>>,
     _counted: Counted,
@@ -131,6 +137,7 @@ impl Actor for ConnectionActor {
             pace: Arc::default(),
             record: None,
             held: None,
+            lease_ends_ms: Arc::default(),
             looked_ms: 0,
             timer: None,
             _counted: start.counted,
@@ -196,7 +203,9 @@ impl Connection {
         let is_new = |task: &&Arc<Task>| {
             task.connector == self.connector && task.state.is_open() && !self.running.contains_key(&task.id)
         };
-        let closed_until_ms = self.pace.lock().unwrap_or_else(PoisonError::into_inner).closed_until_ms();
+        let own_ms = self.pace.lock().unwrap_or_else(PoisonError::into_inner).closed_until_ms();
+        let told = snapshot.tasks().filter(|task| task.connector == self.connector);
+        let closed_until_ms = told.filter_map(|task| task.closed_until_ms()).fold(own_ms, i64::max);
         let due_ms = |task: &Task| task.not_before_ms.max(closed_until_ms); // (9)
         let mut tasks: Vec<Arc<Task>> = snapshot.tasks().filter(is_new).cloned().collect();
         tasks.sort_by_key(|task| (!task.urgent, task.not_before_ms, task.id)); // (3)
@@ -250,6 +259,7 @@ impl Connection {
             ports: self.ports.clone(),
             tokens: self.tokens.clone(),
             pace: self.pace.clone(),
+            lease_ends_ms: self.lease_ends_ms.clone(),
             limits,
             origins: tool.origins(),
             tool,
@@ -289,17 +299,22 @@ impl Connection {
         let Ports { leases, node, lease, clock, .. } = &*self.ports;
         let claimed = leases.claim(self.organization.id, self.connector, *node, *lease).await;
         let lease_ms = lease.as_millis() as i64;
+        let ends_ms = |held: &Held| held.renewed_ms + lease_ms;
         self.held = match claimed {
-            Ok(seq) => {
-                seq.map(|seq| Held { seq: self.held.map_or(seq, |held| held.seq), renewed_ms: now_ms })
-            }
+            // One that had run out may have been another node's meanwhile: it is taken anew (8).
+            Ok(seq) => seq.map(|seq| {
+                let held = self.held.filter(|held| now_ms < ends_ms(held));
+                Held { seq: held.map_or(seq, |held| held.seq), renewed_ms: now_ms }
+            }),
             // The store did not answer: what is held is held to its end.
-            Err(_) => self.held.filter(|held| clock.now_ms() < held.renewed_ms + lease_ms),
+            Err(_) => self.held.filter(|held| clock.now_ms() < ends_ms(held)),
         };
+        self.lease_ends_ms.store(self.held.as_ref().map_or(0, ends_ms), Ordering::Relaxed);
         self.held.map(|held| held.seq)
     }
 
     async fn release(&mut self) {
+        self.lease_ends_ms.store(0, Ordering::Relaxed);
         if self.held.take().is_some() {
             self.ports.leases.release(self.connector, self.ports.node).await;
         }

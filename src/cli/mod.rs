@@ -146,7 +146,9 @@ impl Failure {
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unreachable(_) | DatabaseError::File(..) => Self::Database(error.to_string()),
+            DatabaseError::Unreachable(_) | DatabaseError::File(..) | DatabaseError::ReadOnly => {
+                Self::Database(error.to_string())
+            }
             DatabaseError::SlugTaken(_) => Self::Failed(error.to_string()),
             DatabaseError::UnknownKind | DatabaseError::OtherMode(_) | DatabaseError::Later(_) => {
                 Self::Config(error.to_string())

@@ -17,7 +17,7 @@ use super::{
     server::Routes,
     unread::Unread,
 };
-use crate::{app::App, logs::Logs, metrics};
+use crate::{app::App, logs::Logs, metrics, store::DatabaseError};
 
 const BODY_BYTES: usize = 4 * 1_024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,6 +82,7 @@ impl Node {
         let app = self.app().ok_or("The server is starting.")?;
         match tokio::time::timeout(app.settings.database_timeout(), app.store.ping()).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(DatabaseError::ReadOnly)) => Err("The database takes no writes."),
             _ => Err("The database does not answer."),
         }
     }

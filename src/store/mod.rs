@@ -13,11 +13,10 @@ use ceven_actors::{
     ports::{BoxFuture, Fingerprint, Heads, Loaded, OnOutcome, Profile, Store, StoreError, Unit},
     protocol::secret::Digest,
 };
-use ceven_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    AccessMode, ColumnTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, SqlErr, TransactionTrait as _,
+    AccessMode, ColumnTrait as _, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _, IsolationLevel, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, SqlErr, Statement, TransactionTrait as _,
 };
 use serde_json::json;
 
@@ -32,6 +31,7 @@ mod insert;
 pub mod instance;
 pub mod journal;
 pub mod ledger;
+mod migrate;
 pub mod offboarding;
 pub mod okta;
 mod open;
@@ -45,7 +45,7 @@ pub mod wal_index;
 use entity::{admin, audit, group, head, membership, organization, session, token, user};
 use journal::{Journal, JournalMeter};
 use ledger::SqlLedger;
-use open::options;
+use open::{options, within};
 use scope::{Scope, in_organization};
 use wal_index::WalIndex;
 
@@ -71,6 +71,9 @@ pub enum DatabaseError {
     /// The file of an SQLite database cannot be used.
     #[error("the database {0} cannot be opened: {1}")]
     File(String, String),
+    /// It takes no writes.
+    #[error("the database takes no writes: it is a replica, or was set so")]
+    ReadOnly,
     /// It has been used by a later version.
     #[error(
         "this database has been brought up to date by a later Ceven ({0} is not known here): run that one, or restore a \
@@ -106,6 +109,8 @@ pub struct SqlStore {
     wal_index: Option<WalIndex>,
     mode: OnceLock<Mode>,
     meter: Arc<JournalMeter>,
+    /// How long an answer is waited for; longer than PostgreSQL itself lets a statement run.
+    patience: Duration,
 }
 
 /// Whether a text can be in the database at all: PostgreSQL takes no NUL, and fails when it is asked for one.
@@ -142,7 +147,8 @@ impl SqlStore {
         };
         let journals = (0..writers).map(journal).collect();
         let wal_index = if sqlite { WalIndex::open(&reader).await? } else { None };
-        Ok(Self { reader, writer, journals, wal_index, mode: OnceLock::new(), meter })
+        let patience = limits.timeout + Duration::from_secs(1);
+        Ok(Self { reader, writer, journals, wal_index, mode: OnceLock::new(), meter, patience })
     }
 
     /// What its journals have counted.
@@ -150,26 +156,20 @@ impl SqlStore {
         &self.meter
     }
 
-    /// Brings the tables up to date.
+    /// Whether the database answers, and takes writes.
     ///
     /// # Errors
-    /// When the database refuses, or is of a later version.
-    pub async fn migrate(&self) -> Result<(), DatabaseError> {
-        Migrator::install(&self.writer).await?;
-        let known: Vec<_> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
-        let applied = Migrator::get_migration_models(&self.writer).await?;
-        if let Some(later) = applied.into_iter().find(|one| !known.contains(&one.version)) {
-            return Err(DatabaseError::Later(later.version));
-        }
-        Ok(Migrator::up(&self.writer, None).await?)
-    }
-
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
+    /// `ReadOnly`, or when it does not answer.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        Ok(self.reader.ping().await?)
+        let backend = self.reader.get_database_backend();
+        if backend != DbBackend::Postgres {
+            return Ok(self.reader.ping().await?);
+        }
+        // A primary that has become a replica, or was set so, answers as ever.
+        let asked = Statement::from_string(backend, "SHOW transaction_read_only");
+        let shown = self.reader.query_one_raw(asked).await?;
+        let is_read_only = shown.and_then(|row| row.try_get_by_index::<String>(0).ok());
+        if is_read_only.as_deref() == Some("on") { Err(DatabaseError::ReadOnly) } else { Ok(()) }
     }
 
     /// Writes what is queued, and closes.
@@ -271,16 +271,16 @@ impl SqlStore {
         organization: OrganizationId,
         since: Option<u64>,
     ) -> Result<Option<Loaded>, StoreError> {
-        let transaction = self.instant().await.map_err(unread)?;
-        let Some(head) =
-            in_organization::<head::Entity>(organization).one(&transaction).await.map_err(unread)?
-        else {
+        let patience = self.patience;
+        let transaction = within(patience, self.instant()).await.map_err(unread)?;
+        let head = in_organization::<head::Entity>(organization);
+        let Some(head) = within(patience, head.one(&transaction)).await.map_err(unread)? else {
             return Ok(None);
         };
-        let profile =
-            organization::Entity::find_by_id(organization.0).one(&transaction).await.map_err(unread)?;
+        let profile = organization::Entity::find_by_id(organization.0);
+        let profile = within(patience, profile.one(&transaction)).await.map_err(unread)?;
         let profile = rows::profile(profile.ok_or(StoreError::Aborted)?, self.mode());
-        let scope = Scope { transaction: &transaction, organization, since };
+        let scope = Scope { transaction: &transaction, organization, since, patience };
         let mut changes = Vec::new();
         for row in scope.all::<user::Entity>().await? {
             changes.push(rows::user(row)?);
@@ -298,7 +298,7 @@ impl SqlStore {
         }
         scope.read_offboarding(&mut changes).await?;
         let head = rows::head(&head)?;
-        transaction.commit().await.map_err(unread)?;
+        within(patience, transaction.commit()).await.map_err(unread)?;
         Ok(Some(Loaded { profile, head, changes }))
     }
 
@@ -359,7 +359,7 @@ impl Store for SqlStore {
         organizations: &'a [OrganizationId],
         digests: &'a [Digest],
     ) -> BoxFuture<'a, Result<Heads, StoreError>> {
-        Box::pin(async move { self.ask(organizations, digests).await.map_err(unread) })
+        Box::pin(async move { within(self.patience, self.ask(organizations, digests)).await.map_err(unread) })
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     entity::{connector_lease, offboarding, task},
     rows,
     scope::in_organization,
-    unread,
+    unread, within,
 };
 use crate::evidence::report::{Leaver, Place, Range};
 
@@ -32,22 +32,20 @@ impl SqlStore {
         &self,
         now_ms: i64,
     ) -> Result<(Vec<OrganizationId>, Vec<(OrganizationId, OffboardingId)>), DbErr> {
-        let waiting: Vec<Uuid> = task::Entity::find()
+        let waiting = task::Entity::find()
             .filter(task::Column::State.eq("waiting"))
             .select_only()
             .column(task::Column::OrgId)
             .distinct()
-            .into_tuple()
-            .all(&self.reader)
-            .await?;
-        let scheduled: Vec<(Uuid, Uuid)> = offboarding::Entity::find()
+            .into_tuple::<Uuid>();
+        let waiting = within(self.patience, waiting.all(&self.reader)).await?;
+        let scheduled = offboarding::Entity::find()
             .filter(offboarding::Column::Status.eq("scheduled"))
             .filter(offboarding::Column::RunAtMs.lte(now_ms))
             .select_only()
             .columns([offboarding::Column::OrgId, offboarding::Column::Id])
-            .into_tuple()
-            .all(&self.reader)
-            .await?;
+            .into_tuple::<(Uuid, Uuid)>();
+        let scheduled = within(self.patience, scheduled.all(&self.reader)).await?;
         let scheduled = scheduled.into_iter().map(|(org, id)| (OrganizationId(org), OffboardingId(id)));
         Ok((waiting.into_iter().map(OrganizationId).collect(), scheduled.collect()))
     }
@@ -192,7 +190,8 @@ impl Leases for SqlStore {
         lasting: Duration,
     ) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
         Box::pin(async move {
-            if !self.claim_lease(connector, node, lasting).await.map_err(unread)? {
+            let claimed = within(self.patience, self.claim_lease(connector, node, lasting)).await;
+            if !claimed.map_err(unread)? {
                 return Ok(None);
             }
             let heads = self.heads(&[organization], &[]).await?;
@@ -205,8 +204,8 @@ impl Leases for SqlStore {
             let released = connector_lease::Entity::delete_many()
                 .filter(connector_lease::Column::ConnectorId.eq(connector.0))
                 .filter(connector_lease::Column::Owner.eq(node))
-                .exec(&self.writer)
-                .await;
+                .exec(&self.writer);
+            let released = within(self.patience, released).await;
             if let Err(error) = released {
                 tracing::warn!(%connector, %error, "a lease could not be given back; it ends by itself");
             }

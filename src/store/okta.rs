@@ -7,6 +7,7 @@ use sea_orm::{
 use super::{
     SqlStore, can_be_kept,
     entity::{okta_connection, used_token},
+    within,
 };
 
 impl SqlStore {
@@ -54,10 +55,9 @@ impl SqlStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn purge_used_tokens(&self, before_ms: i64) -> Result<(), DbErr> {
-        used_token::Entity::delete_many()
+        let purged = used_token::Entity::delete_many()
             .filter(used_token::Column::UntilMs.lt(before_ms))
-            .exec(&self.writer)
-            .await
-            .map(drop)
+            .exec(&self.writer);
+        within(self.patience, purged).await.map(drop)
     }
 }

@@ -1,9 +1,15 @@
 //! The way to the database: making the file of a new one, and saying why there is none.
-use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
+use std::{
+    fs::OpenOptions,
+    io::{self, ErrorKind},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    time::Duration,
+};
 
 use sea_orm::{
-    ConnectOptions, DbErr, RuntimeErr,
-    sqlx::{Connection as _, PgConnection},
+    ConnAcquireErr, ConnectOptions, DbErr, RuntimeErr,
+    sqlx::{self, Connection as _, PgConnection, postgres::PgPoolOptions},
 };
 
 use super::{DatabaseError, StoreLimits, sqlite_file};
@@ -60,8 +66,7 @@ pub(super) fn options(url: &str, connections: u32, limits: &StoreLimits) -> Conn
         .connect_timeout(timeout)
         .acquire_timeout(timeout)
         .sqlx_logging(false)
-        // A connection of PostgreSQL may have died unseen; SQLite's is this process itself.
-        .test_before_acquire(!url.starts_with("sqlite:"))
+        .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             // FULL: an acknowledged write survives the loss of power, not only the end of the process.
             options
@@ -74,6 +79,33 @@ pub(super) fn options(url: &str, connections: u32, limits: &StoreLimits) -> Conn
             options
                 .options([("statement_timeout", timeout.as_millis().to_string())])
                 .statement_cache_capacity(STATEMENTS)
+        })
+        .map_sqlx_postgres_pool_opts(move |pool: PgPoolOptions| {
+            pool.before_acquire(move |connection, known| match known.idle_for < FRESH {
+                true => Box::pin(async { Ok(true) }),
+                false => Box::pin(answers(connection, timeout / 8)),
+            })
+            .after_release(move |connection, _| Box::pin(answers(connection, timeout)))
         });
     options
+}
+
+/// An answer, or no longer than that: a connection whose other end has gone without a word never gives one, and neither
+/// does it fail.
+pub(super) async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let answered = tokio::time::timeout(patience, answer).await;
+    answered.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+}
+
+/// A connection that was used so lately is taken as it is.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// Whether PostgreSQL is there still. A connection may have died without a word, with the machine at its other end: then it
+/// would be waited for by whoever takes it, and by the pool that takes it back, for a quarter of an hour.
+async fn answers(connection: &mut PgConnection, limit: Duration) -> Result<bool, sqlx::Error> {
+    let pinged = tokio::time::timeout(limit, connection.ping()).await;
+    pinged.unwrap_or_else(|_| Err(io::Error::from(ErrorKind::TimedOut).into())).map(|()| true)
 }

@@ -14,6 +14,7 @@ use super::{
     days::Days,
     entity::{scim_request, token_use},
     insert::{Inserted, insert},
+    within,
 };
 
 pub use scim_request::Model as ScimRequest;
@@ -50,10 +51,11 @@ impl SqlStore {
     /// When the database does not take them; then none is written.
     pub async fn log_scim(&self, requests: Vec<ScimRequest>) -> Result<(), DbErr> {
         let days = Days::of(&requests);
-        let transaction = self.writer.begin().await?;
-        insert::<scim_request::ActiveModel>(&transaction, requests.into_iter()).await?;
-        days.add(&transaction).await?;
-        transaction.commit().await
+        let transaction = within(self.patience, self.writer.begin()).await?;
+        within(self.patience, insert::<scim_request::ActiveModel>(&transaction, requests.into_iter()))
+            .await?;
+        within(self.patience, days.add(&transaction)).await?;
+        within(self.patience, transaction.commit()).await
     }
 
     /// Writes when tokens were last used.
@@ -61,7 +63,7 @@ impl SqlStore {
     /// # Errors
     /// When the database does not take it.
     pub async fn note_token_uses(&self, uses: Vec<TokenUse>) -> Result<(), DbErr> {
-        insert::<token_use::ActiveModel>(&self.writer, uses.into_iter()).await
+        within(self.patience, insert::<token_use::ActiveModel>(&self.writer, uses.into_iter())).await
     }
 
     /// A page of an organization's requests, oldest first, after an id.
@@ -132,8 +134,7 @@ impl SqlStore {
             .to_owned();
         let purged = scim_request::Entity::delete_many()
             .filter(scim_request::Column::Id.in_subquery(old))
-            .exec(&self.writer)
-            .await?;
-        Ok(purged.rows_affected)
+            .exec(&self.writer);
+        Ok(within(self.patience, purged).await?.rows_affected)
     }
 }

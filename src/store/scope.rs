@@ -1,5 +1,5 @@
 //! The only way to begin a query on an organization's rows: with the organization.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ceven_actors::{
     domain::{change::Change, id::OrganizationId, policy::LONGEST_WINDOW_MS},
@@ -9,7 +9,7 @@ use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait, QueryFilter as _, QuerySelect as _, Select,
 };
 
-use super::{entity, rows, unread};
+use super::{entity, rows, unread, within};
 
 /// A table whose rows belong to organizations.
 pub trait Scoped: EntityTrait {
@@ -70,6 +70,7 @@ pub(super) struct Scope<'a> {
     pub(super) transaction: &'a DatabaseTransaction,
     pub(super) organization: OrganizationId,
     pub(super) since: Option<u64>,
+    pub(super) patience: Duration,
 }
 
 impl Scope<'_> {
@@ -107,20 +108,16 @@ impl Scope<'_> {
         if self.since.is_some() {
             return Ok(());
         }
-        let latest: Option<Option<i64>> = in_organization::<Entity>(self.organization)
+        let latest = in_organization::<Entity>(self.organization)
             .select_only()
             .column_as(Column::AskedMs.max(), "latest")
-            .into_tuple()
-            .one(self.transaction)
-            .await
-            .map_err(unread)?;
+            .into_tuple::<Option<i64>>();
+        let latest = within(self.patience, latest.one(self.transaction)).await.map_err(unread)?;
         let Some(latest_ms) = latest.flatten() else { return Ok(()) };
         let finished = in_organization::<Entity>(self.organization)
             .filter(Column::AskedMs.gt(latest_ms - LONGEST_WINDOW_MS))
-            .filter(Column::Status.is_in(["done", "cancelled"]))
-            .all(self.transaction)
-            .await
-            .map_err(unread)?;
+            .filter(Column::Status.is_in(["done", "cancelled"]));
+        let finished = within(self.patience, finished.all(self.transaction)).await.map_err(unread)?;
         for row in &finished {
             changes.push(Change::Offboarding(Arc::new(rows::offboarding(row)?)));
         }
@@ -132,6 +129,6 @@ impl Scope<'_> {
             None => E::standing(in_organization::<E>(self.organization)),
             Some(seq) => changed_since::<E>(self.organization, seq as i64),
         };
-        query.all(self.transaction).await.map_err(unread)
+        within(self.patience, query.all(self.transaction)).await.map_err(unread)
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use super::{DatabaseError, SqlStore, entity::session, scope::in_organization};
+use super::{DatabaseError, SqlStore, entity::session, scope::in_organization, within};
 
 /// A use of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +27,17 @@ impl SqlStore {
     pub async fn note_uses(&self, mut uses: Vec<Used>) -> Result<(), DatabaseError> {
         // Every node locks rows in the order of their ids, as the journal does: so none waits for another in turn.
         uses.sort_by_key(|used| used.session);
-        let transaction = self.writer.begin().await?;
+        let transaction = within(self.patience, self.writer.begin()).await?;
         for Used { organization, session, at_ms } in uses {
-            session::Entity::update_many()
+            let noted = session::Entity::update_many()
                 .col_expr(session::Column::UsedMs, Expr::value(at_ms))
                 .filter(session::Column::OrgId.eq(organization.0))
                 .filter(session::Column::Id.eq(session.0))
                 .filter(session::Column::UsedMs.lt(at_ms))
-                .exec(&transaction)
-                .await?;
+                .exec(&transaction);
+            within(self.patience, noted).await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(within(self.patience, transaction.commit()).await?)
     }
 
     /// When a session was last used, as far as any node has written it.

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     console::support::{Browser, EMAIL, admin},
     on_each_database,
-    support::{Scim, Server},
+    support::{Scim, Server, cable::Cable},
 };
 
 on_each_database!(
@@ -180,38 +180,6 @@ async fn a_flood_is_told_to_wait_and_offboarding_has_places_of_its_own() {
     server.audit("acme");
 }
 
-/// A way to the database that can be cut.
-struct Cable {
-    port: u16,
-    whole: Arc<tokio::sync::watch::Sender<bool>>,
-}
-
-impl Cable {
-    async fn lay(target: String) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let whole = Arc::new(tokio::sync::watch::Sender::new(true));
-        let state = whole.clone();
-        tokio::spawn(async move {
-            loop {
-                let (mut near, _) = listener.accept().await.unwrap();
-                let (target, mut state) = (target.clone(), state.subscribe());
-                tokio::spawn(async move {
-                    if !*state.borrow() {
-                        return;
-                    }
-                    let Ok(mut far) = tokio::net::TcpStream::connect(&target).await else { return };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = state.wait_for(|whole| !whole) => {}
-                    }
-                });
-            }
-        });
-        Self { port, whole }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_and_comes_back() {
     let Some(base) = crate::support::postgres_url() else {
@@ -225,10 +193,10 @@ async fn a_database_that_goes_away_and_comes_back() {
         Server::start_behind(crate::support::Database::Postgres, |url| url.replace(&address, &through)).await;
     let scim = server.organization("acme");
     scim.user("ann").await;
-    cable.whole.send_replace(false);
+    cable.cut();
     scim.get("/Users").await.refused(503, None);
     scim.post("/Users", &json!({ "userName": "bob" })).await.refused(503, None);
-    cable.whole.send_replace(true);
+    cable.mend();
     server.until_ready().await;
     let mut back = scim.get("/Users").await;
     for _ in 0..100 {

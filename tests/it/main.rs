@@ -9,6 +9,7 @@ mod keys;
 mod layers;
 mod ledger;
 mod model;
+mod nodes;
 mod offboarding;
 mod openapi;
 mod ops;

@@ -1,7 +1,10 @@
 //! One try of one task, from the first request to the report.
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -84,6 +87,7 @@ pub(super) struct Run {
     pub(super) ports: Arc<Ports>,
     pub(super) tokens: Arc<Tokens>,
     pub(super) pace: Arc<Mutex<Pace>>,
+    pub(super) lease_ends_ms: Arc<AtomicI64>,
     pub(super) limits: ToolLimits,
     pub(super) origins: Vec<String>,
     pub(super) tool: Arc<dyn Tool>,
@@ -176,6 +180,9 @@ impl Run {
                 continue;
             }
             self.wait().await;
+            if self.ports.clock.now_ms() >= self.lease_ends_ms.load(Ordering::Relaxed) {
+                return None; // (1)
+            }
             if !is_midway && self.is_over() {
                 return None; // (10)
             }

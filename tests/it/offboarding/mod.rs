@@ -84,11 +84,21 @@ impl Receiver {
         self.will_say(&[Say::Hang; 100]);
     }
 
-    fn got(&self) -> Vec<(String, Value, Instant)> {
+    /// It takes the first message and never answers, has had enough at the second, and then does as it is told.
+    pub fn hang_then_limit(&self, secs: u32) {
+        self.will_say(&[Say::Hang, Say::RetryAfter(429, secs)]);
+    }
+
+    /// It has had enough, once.
+    pub fn limit(&self, secs: u32) {
+        self.will_say(&[Say::RetryAfter(429, secs)]);
+    }
+
+    pub fn got(&self) -> Vec<(String, Value, Instant)> {
         self.got.lock().unwrap().clone()
     }
 
-    async fn until_got(&self, count: usize) {
+    pub async fn until_got(&self, count: usize) {
         let begun = Instant::now();
         while self.got().len() < count {
             assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", self.got());

@@ -146,6 +146,15 @@ impl Task {
         }
     }
 
+    /// Until when its tool does not listen, in milliseconds since 1970, as far as the latest try was told so.
+    pub fn closed_until_ms(&self) -> Option<i64> {
+        let last = self.tries.last().filter(|_| self.state.is_open())?;
+        match last.failure {
+            Some(Failure::RateLimited { until_ms }) => Some(not_before_ms(last.ended_ms, until_ms)),
+            _ => None,
+        }
+    }
+
     /// As the API shows it.
     pub fn view(&self) -> Value {
         json!({

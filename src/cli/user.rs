@@ -1,5 +1,9 @@
 //! `user list`, `user offboard`, `user role`.
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ceven_actors::{
     clock::rfc3339,
@@ -26,6 +30,8 @@ use crate::{
 
 /// Between two looks of `--wait`.
 const LOOK: Duration = Duration::from_millis(200);
+/// After this `--wait` says what it may be waiting for.
+const HINT: Duration = Duration::from_secs(5);
 
 /// Verbs on users.
 #[derive(Debug, Subcommand)]
@@ -162,6 +168,7 @@ async fn report(
     id: OffboardingId,
     wait: bool,
 ) -> Result<Output, Failure> {
+    let mut hint = Some(Instant::now() + HINT);
     loop {
         let read = app.store.offboarding(organization, id).await;
         let (offboarding, tasks) = read.ok().flatten().ok_or(OrganizationError::Unavailable)?;
@@ -171,6 +178,11 @@ async fn report(
         };
         let open = tasks.iter().filter(|task| task.state.is_open() && !is_stuck(task)).count();
         if wait && offboarding.status == Status::Running && open > 0 {
+            let has_begun = tasks.iter().any(|task| task.attempt > 0 || !task.steps.is_empty());
+            if hint.take_if(|at| *at <= Instant::now()).is_some() && !has_begun {
+                let hint = "no tool has been told yet: does `ceven serve` run on this database?";
+                let _ = writeln!(std::io::stderr(), "{hint}");
+            }
             tokio::time::sleep(LOOK).await;
             continue;
         }

@@ -126,6 +126,24 @@ async fn a_terminal_that_is_closed() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Who waits for the tools learns what is missing when no server runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_nobody_says_so() {
+    use std::io::BufRead as _;
+    let mut server = Server::start(Database::Sqlite).await;
+    server.organization("acme").user("ada").await;
+    crate::offboarding::Receiver::start().await.connect(&server, "hook");
+    server.terminate();
+    assert!(server.ended().await);
+    let mut verb = server.command(&["user", "offboard", "ada", "--org", "acme", "--wait"]);
+    let mut waiting = verb.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let said = std::io::BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let hint = said.map_while(Result::ok).find(|line| line.contains("does `ceven serve` run"));
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    assert!(hint.is_some());
+}
+
 /// A verb in the wrong folder says so, and leaves no empty database behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_is_not_made_by_asking_for_one() {

@@ -85,7 +85,10 @@ pub(super) fn sign_in(
     decision.changes.extend(begun.changes);
     decision.drafts.extend(begun.drafts.into_iter().map(|mut draft| {
         if draft.action == "session.start" {
-            draft.after["identity"] = view(who); // (7)
+            draft.after["identity"] = view(who);
+            if !who.email_verified {
+                draft.after["warning"] = "Okta has not verified the address".into(); // (7)
+            }
             draft.after["linked"] = (!is_linked).into();
             if let Some(old) = state.identity_of(user).filter(|_| !is_linked) {
                 draft.after["linked_before"] = json!({ "issuer": old.issuer, "subject": old.subject });

@@ -93,23 +93,31 @@ async fn a_record_of_former_times_stands_in_nobodys_way(server: Server) {
 
 async fn who_signs_in_first_is_found_by_oktas_login(server: Server) {
     let (tenant, scim) = place(&server).await;
-    let arrive = async |sub: &str, email: &str, login: &str| {
+    let arrive = async |sub: &str, email: &str, login: &str, is_verified: bool| {
         let mut visitor = Visitor::new();
         let sent = visitor.depart(&tenant, &at(&server, HOST, START)).await;
-        let claims = json!({ "preferred_username": login });
+        let claims = json!({ "preferred_username": login, "email_verified": is_verified });
         visitor.follow(&Visitor::known_as(&tenant, &sent, sub, email, &claims)).await;
         visitor.me(&at(&server, HOST, "")).await
     };
-    let ada = arrive("00u1", "ada@acme.example", "alovelace").await;
+    let ada = arrive("00u1", "ada@acme.example", "alovelace", true).await;
     let found = scim.get("/Users?filter=userName%20eq%20%22alovelace%22").await.expect(200);
     assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &ada["id"]), "{found}");
     assert_eq!(found["Resources"][0]["externalId"], "00u1");
     // A name that somebody has is not taken from them, nor does it open their record.
     scim.post("/Users", &json!({ "userName": "gus", "active": false })).await.expect(201);
-    let other = arrive("00u2", "other@acme.example", "gus").await;
+    let other = arrive("00u2", "other@acme.example", "gus", false).await;
     assert_eq!(
         scim.get(&format!("/Users/{}", other["id"].as_str().unwrap())).await.expect(200)["userName"],
         "other@acme.example"
+    );
+    // An address that is not verified lets in, with a warning.
+    let log = server.audit("acme");
+    let warnings: Vec<_> = log.iter().filter(|line| line["action"] == "session.start").collect();
+    let said = |line: &serde_json::Value| line["after"]["warning"].as_str().map(str::to_owned);
+    assert_eq!(
+        (said(warnings[0]), said(warnings[1]).as_deref()),
+        (None, Some("Okta has not verified the address"))
     );
 }
 

@@ -66,14 +66,15 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
         },
     };
 
-    let stop = CancellationToken::new();
+    let stop_delay = Duration::from_millis(settings.server.stop_delay_ms);
+    let [stop, stopping] = [CancellationToken::new(), CancellationToken::new()];
     let admin_stop = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let raised = Duration::from_millis(settings.log.raised_ms);
     tokio::spawn(logs.clone().obey_signals(clock.clone(), raised));
     let node = Arc::new(Node {
         app: OnceLock::new(),
-        stop: stop.clone(),
+        stop: stopping.clone(),
         logs: logs.clone(),
         raised,
         clock: clock.clone(),
@@ -92,13 +93,7 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
     let ticks = tokio::spawn(offboardings::tick(app.clone(), notes_stop.clone()));
     tracing::info!(listen = %bound, scim = app.scim_url, "serving");
 
-    manager.say("READY=1");
-    tokio::select! {
-        () = stop_signal() => {}
-        () = manager.reassure() => {}
-    }
-    manager.say("STOPPING=1");
-    tracing::info!("stopping: finishing the requests in progress");
+    until_told(&manager, &stopping, stop_delay).await;
     stop.cancel();
     let drained = public.await.unwrap_or(false);
     admin_stop.cancel();
@@ -116,6 +111,22 @@ pub async fn run(settings: Settings, logs: Logs) -> Result<(), BootError> {
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, BootError> {
     TcpListener::bind(address).await.map_err(|error| BootError::Listen(address, error))
+}
+
+/// Waits for the word to stop; from then on the server is not ready, and listens for `delay` still.
+async fn until_told(manager: &Manager, stopping: &CancellationToken, delay: Duration) {
+    manager.say("READY=1");
+    tokio::select! {
+        () = stop_signal() => {}
+        () = manager.reassure() => {}
+    }
+    manager.say("STOPPING=1");
+    stopping.cancel();
+    if !delay.is_zero() {
+        tracing::info!(?delay, "stopping: not ready any more, and listening for a while");
+        tokio::time::sleep(delay).await;
+    }
+    tracing::info!("stopping: finishing the requests in progress");
 }
 
 /// Waits for SIGTERM from a supervisor, SIGINT from a terminal, or SIGHUP from one that is closed.

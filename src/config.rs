@@ -71,7 +71,7 @@ section! {
     /// The public listener.
     Server {
         listen: SocketAddr, public_url: String, console_url: String, max_connections: usize, header_read_timeout_ms: u64, body_read_timeout_ms: u64,
-        request_timeout_ms: u64, drain_timeout_ms: u64, discard_bytes: u64, discard_timeout_ms: u64, body_bytes: usize, group_body_bytes: usize,
+        request_timeout_ms: u64, drain_timeout_ms: u64, stop_delay_ms: u64, discard_bytes: u64, discard_timeout_ms: u64, body_bytes: usize, group_body_bytes: usize,
     }
     /// The listener for probes.
     Admin { listen: SocketAddr }

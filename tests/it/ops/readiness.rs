@@ -40,6 +40,19 @@ async fn a_server_that_stops_is_alive_and_not_ready() {
     assert!(server.ended().await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_balancer_has_time_to_find_out() {
+    let mut server = Server::start(Database::Sqlite).await;
+    server.restart_with(&[("CEVEN_SERVER__STOP_DELAY_MS", "5000")]).await;
+    let scim = server.organization("acme");
+    let told = std::time::Instant::now();
+    server.terminate();
+    until_ready_says(&server, 503, "stopping").await;
+    scim.user("ada").await;
+    assert!(told.elapsed() < std::time::Duration::from_secs(5), "the machine is too slow to tell");
+    assert!(server.ended().await && told.elapsed() >= std::time::Duration::from_secs(5));
+}
+
 /// Passes bytes on to PostgreSQL, until it does not any more.
 async fn gate(to: String) -> (u16, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -297,15 +297,18 @@ impl Connection {
             return Some(held.seq);
         }
         let Ports { leases, node, lease, clock, .. } = &*self.ports;
-        let claimed = leases.claim(self.organization.id, self.connector, *node, *lease).await;
         let lease_ms = lease.as_millis() as i64;
         let ends_ms = |held: &Held| held.renewed_ms + lease_ms;
+        if self.held.as_ref().is_some_and(|held| now_ms >= ends_ms(held)) {
+            // It may have been another node's meanwhile: what was begun under it is begun again, if at all (8).
+            self.running.drain().for_each(|(_, running)| running.pass.abort());
+            self.held = None;
+        }
+        let claimed = leases.claim(self.organization.id, self.connector, *node, *lease).await;
         self.held = match claimed {
-            // One that had run out may have been another node's meanwhile: it is taken anew (8).
-            Ok(seq) => seq.map(|seq| {
-                let held = self.held.filter(|held| now_ms < ends_ms(held));
-                Held { seq: held.map_or(seq, |held| held.seq), renewed_ms: now_ms }
-            }),
+            Ok(seq) => {
+                seq.map(|seq| Held { seq: self.held.map_or(seq, |held| held.seq), renewed_ms: now_ms })
+            }
             // The store did not answer: what is held is held to its end.
             Err(_) => self.held.filter(|held| clock.now_ms() < ends_ms(held)),
         };

@@ -117,3 +117,27 @@ fn a_try_whose_task_was_closed_is_told_so_and_written_down_once() {
     let overtaken = Task { attempt: task.attempt + 1, ..(*task).clone() };
     assert_eq!(at(&state, 7, 5, &report(&overtaken, None, None)).1, Answer::Over);
 }
+
+#[test]
+fn what_was_done_stays_done_when_a_later_try_has_no_reason_for_it() {
+    let (state, _, task) = leaving();
+    let step = |outcome| vec![Step { name: "backup_codes".into(), outcome, detail: None, undo: None }];
+    let mut task = (*state.task(task.id).unwrap().clone()).clone();
+    assert_eq!(task.merge(&step(Outcome::Done)).len(), 1);
+    assert!(task.merge(&step(Outcome::skipped("suspended"))).is_empty());
+    assert!(task.merge(&step(Outcome::Already)).is_empty());
+    assert_eq!(task.steps[0].outcome, Outcome::Done);
+}
+
+#[test]
+fn a_tool_that_has_had_enough_listens_when_an_admin_says_so() {
+    let (state, tool, task) = leaving();
+    let enough = Failure::RateLimited { until_ms: Some(3_600_000) };
+    let (state, _) = at(&state, 4, 1, &report(&task, Some(enough), Some(1)));
+    assert_eq!(state.task(task.id).unwrap().closed_until_ms(), Some(3_600_000));
+    let retry = Command::Retry { id: task.offboarding, task: None, account: None };
+    for mend in [retry, Command::SetConnector { connector: tool }] {
+        let (after, _) = at(&state, 5, 2, &mend);
+        assert_eq!(after.task(task.id).unwrap().closed_until_ms(), None, "{mend:?}");
+    }
+}

@@ -278,10 +278,12 @@ async fn dispatch(arguments: Arguments) -> Result<Output, Failure> {
 /// Whoever asks something in the wrong folder gets an answer, and no empty database.
 fn find_database(settings: &Settings) -> Result<(), Failure> {
     match sqlite_file(&settings.database.url) {
-        Some(file) if !Path::new(file).exists() => Err(Failure::Database(format!(
-            "there is no database {file}: `ceven serve`, `ceven migrate` and `ceven org create` make it; \
+        Some(file) if Path::new(file).try_exists().is_ok_and(|exists| !exists) => {
+            Err(Failure::Database(format!(
+                "there is no database {file}: `ceven serve`, `ceven migrate` and `ceven org create` make it; \
              --config FILE or CEVEN_DATABASE__URL names another"
-        ))),
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -199,20 +199,13 @@ fn people() -> Schemas {
                 ("total", number()),
             ]),
         ),
-        (
-            "RoleChange",
-            object([
-                ("role", reference("RoleName")),
-                (
-                    "seen?",
-                    about(
-                        reference("RoleName"),
-                        "Refuses the change when the person has another role by now.",
-                    ),
-                ),
-            ]),
-        ),
+        ("RoleChange", role_change()),
     ]
+}
+
+fn role_change() -> Value {
+    let seen = about(reference("RoleName"), "Refuses the change when the person has another role by now.");
+    object([("role", reference("RoleName")), ("seen?", seen)])
 }
 
 fn audit() -> Schemas {

@@ -1,6 +1,9 @@
-//! Bringing the tables up to date, by whichever process comes first.
+//! Bringing the tables up to date, by whichever process comes first: the others wait, and find it done.
 use ceven_migrations::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
 
 use super::{DatabaseError, SqlStore};
 
@@ -8,34 +11,40 @@ use super::{DatabaseError, SqlStore};
 const MIGRATING: i64 = 0x0063_6576_656e; // "ceven"
 
 impl SqlStore {
-    /// Brings the tables up to date, one process at a time.
+    /// Brings the tables up to date: all of it, or nothing.
     ///
     /// # Errors
     /// When the database refuses, or is of a later version.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        if self.is_up_to_date().await? {
+            return Ok(());
+        }
         let turn = self.turn().await?;
-        let migrated = self.migrate_alone().await;
-        turn.commit().await?;
-        migrated
+        Migrator::install(&turn).await?;
+        Migrator::up(&turn, None).await?;
+        Ok(turn.commit().await?)
     }
 
-    /// Whoever comes meanwhile waits until it is over, however long that takes. SQLite's own lock does as much.
-    async fn turn(&self) -> Result<DatabaseTransaction, DbErr> {
-        let turn = self.reader.begin().await?;
-        if turn.get_database_backend() == DbBackend::Postgres {
-            turn.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-            turn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATING})")).await?;
-        }
-        Ok(turn)
-    }
-
-    async fn migrate_alone(&self) -> Result<(), DatabaseError> {
-        Migrator::install(&self.writer).await?;
+    /// Whether there is nothing to do. The table of what was done comes with the first migration.
+    async fn is_up_to_date(&self) -> Result<bool, DatabaseError> {
         let known: Vec<_> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
-        let applied = Migrator::get_migration_models(&self.writer).await?;
-        if let Some(later) = applied.into_iter().find(|one| !known.contains(&one.version)) {
-            return Err(DatabaseError::Later(later.version));
+        let Ok(applied) = Migrator::get_migration_models(&self.reader).await else { return Ok(false) };
+        if let Some(later) = applied.iter().find(|one| !known.contains(&one.version)) {
+            return Err(DatabaseError::Later(later.version.clone()));
         }
-        Ok(Migrator::up(&self.writer, None).await?)
+        Ok(applied.len() == known.len())
+    }
+
+    /// A transaction that no other process has meanwhile, however long it takes.
+    async fn turn(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            let mode = Some(SqliteTransactionMode::Immediate);
+            let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
+            return self.writer.begin_with_options(options).await;
+        }
+        let turn = self.writer.begin().await?;
+        turn.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        turn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATING})")).await?;
+        Ok(turn)
     }
 }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use sea_orm::{ConnectionTrait as _, Database as Connection, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, Database as Connection, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::{
     offboarding::Receiver,
+    on_each_database,
     support::{Database, Scim, Server, cable::Cable, new_database, postgres_url},
 };
 
@@ -47,14 +48,17 @@ async fn status_of(server: &Server, user: &str) -> Value {
     user["active"].clone()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn they_start_together_on_an_empty_database() {
-    if address().is_none() {
-        return;
-    }
-    let mut server = Server::start(Database::Postgres).await;
-    for _ in 0..3 {
-        server.database_url = new_database(Database::Postgres, &server.folder).await;
+on_each_database!(they_start_together_on_an_empty_database);
+
+async fn they_start_together_on_an_empty_database(mut server: Server) {
+    let is_sqlite = server.database_url.starts_with("sqlite:");
+    for round in 0..3 {
+        server.database_url = match is_sqlite {
+            true => {
+                format!("sqlite://{}?mode=rwc", server.folder.path().join(format!("new{round}.db")).display())
+            }
+            false => new_database(Database::Postgres, &server.folder).await,
+        };
         let (server, run) = (&server, || server.run(&["migrate"]));
         let outputs = std::thread::scope(|scope| {
             let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
@@ -74,12 +78,20 @@ struct Silence<'a> {
 }
 
 impl Silence<'_> {
+    /// Statements that wait for a lock.
+    async fn waiting(&self) -> i64 {
+        let text = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let statement = Statement::from_string(DbBackend::Postgres, text);
+        self.direct.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
     /// Whoever asks for this table waits for it when silence falls.
     async fn falls_on<T>(&self, table: &str, wakes: impl FnOnce() -> T) -> T {
         let intruder = sea_orm::TransactionTrait::begin(self.direct).await.unwrap();
         intruder.execute_unprepared(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
         let done = wakes();
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        until("waited for", async || self.waiting().await > 0).await;
         self.cable.fall_silent();
         intruder.rollback().await.unwrap();
         done
@@ -183,8 +195,7 @@ async fn a_tool_that_has_had_enough_is_left_alone_by_all_nodes() {
     let begun = Instant::now();
     assert_eq!(set_active(&scim, &users[0], false).await, 200);
     receiver.until_got(1).await;
-    // Its try has been written down.
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    until("written down", async || server.rows("deprovision_tasks", "attempt > 0").await == 1).await;
     assert_eq!(set_active(&other, &users[1], false).await, 200);
     assert_eq!(set_active(&scim, &users[2], false).await, 200);
     until("told all", async || receiver.got().len() == 4).await;
@@ -202,14 +213,11 @@ async fn a_database_that_takes_no_writes_is_not_ready() {
     let direct = Connection::connect(&server.database_url).await.unwrap();
     let name = server.database_url.rsplit('/').next().unwrap();
     let set = async |value: &str| {
-        direct
-            .execute_unprepared(&format!(
-                "ALTER DATABASE \"{name}\" SET default_transaction_read_only = {value}; \
-                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' \
-                 AND pid <> pg_backend_pid()"
-            ))
-            .await
-            .unwrap();
+        let alter = format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {value}");
+        direct.execute_unprepared(&alter).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        direct.execute_unprepared(end).await.unwrap();
     };
     let ready = async || {
         let answer = reqwest::get(format!("http://127.0.0.1:{}/readyz", server.admin_port)).await.unwrap();

@@ -114,7 +114,8 @@ pub fn leaver(user: &User, identity: Option<&Identity>, task: Option<&Task>, now
 }
 
 impl Run {
-    /// Runs the plan and reports. A try that ends without a report (the node is going down) is begun again.
+    /// Runs the plan and reports. A try that ends without a report (the node is going down, or has lost
+    /// the lease) is begun again, unless its task was closed.
     pub(super) async fn drive(&self) {
         let begun_ms = self.ports.clock.now_ms();
         let snapshot = self.organization.published.load_full();
@@ -142,7 +143,8 @@ impl Run {
         self.report(ended, Some((one, next_ms))).await;
     }
 
-    /// One run of the plan to its end, and whether a kept token was used. Nothing when the organization is gone.
+    /// One run of the plan to its end, and whether a kept token was used. Nothing when the organization or the lease is
+    /// gone, or the task is no longer to be done.
     async fn pass(&self, leaver: &Leaver) -> Option<(Progress, bool)> {
         let mut random = [0; 32];
         self.ports.clock.fill(&mut random);
@@ -150,6 +152,7 @@ impl Run {
         let (mut answers, mut reported, mut used_kept): (Vec<Answer>, usize, bool) = (Vec::new(), 0, false);
         // Whether the step that is under way has changed something: then it is ended, and written down.
         let mut is_midway = false;
+        let mut untold = None;
         loop {
             let mut progress = pass::run(input, &answers, |pass| self.tool.remove(pass));
             if let Some(until_ms) = listens_again_ms(&progress.steps, self.ports.clock.now_ms()) {
@@ -170,7 +173,9 @@ impl Run {
                     .iter()
                     .any(|step| matches!(step.outcome, Outcome::Failed(Failure::Auth { .. })));
                 // Refused credentials may be a kept token's fault, which a second pass will tell.
-                if !soft && !self.report(progress, None).await {
+                if soft {
+                    untold = Some(progress);
+                } else if !self.report(progress, None).await {
                     return None; // (2)
                 }
             }
@@ -184,6 +189,9 @@ impl Run {
                 return None; // (1)
             }
             if !is_midway && self.is_over() {
+                if let Some(progress) = untold {
+                    self.report(progress, None).await;
+                }
                 return None; // (10)
             }
             is_midway |= request.purpose == Purpose::Write;

@@ -64,10 +64,8 @@ fn build(settings: &Settings<'_>) -> Result<Box<dyn Tool>, ConfigError> {
 
 impl Tool for Atlassian {
     fn remove(&self, pass: &mut Pass<'_>) -> Result<(), Halt> {
-        let mut candidates = match self.candidates(pass)? {
-            Ok(candidates) => candidates,
-            Err(failure) => return Err(pass.fail("resolve", failure)),
-        };
+        let found = self.candidates(pass)?;
+        let mut candidates = found.map_err(|failure| pass.fail("resolve", failure))?;
         // Of an account in several directories the one that still lets the person in decides.
         candidates.sort_by_key(|(_, account)| is_out(account));
         let account = pass.choose(candidates)?;

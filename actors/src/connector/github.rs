@@ -112,9 +112,9 @@ impl Tool for GitHub {
         let installation = must(pass, "authorize", installation)?;
         let token = self.api.token(pass, &installation, pass.is_preview())?;
         let session = must(pass, "authorize", token)?;
-        let candidates = self.candidates(pass, &session)?;
+        let (candidates, has_unlinked) = self.candidates(pass, &session)?;
         if candidates.is_empty() {
-            return self.remove_without_account(pass, &session);
+            return self.remove_without_account(pass, &session, has_unlinked);
         }
         let account = pass.choose(candidates)?;
         let membership = self.guard(pass, &session, &account)?;

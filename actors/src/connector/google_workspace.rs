@@ -198,10 +198,8 @@ impl GoogleWorkspace {
                     answered = true;
                     found.extend(account.filter(|account| account.emails.contains(&email)));
                 }
-                // So are addresses of other domains answered, such as a private one, and what is no address to Google.
-                Err(failure @ (Failure::Permission { .. } | Failure::Malformed { .. })) => {
-                    refused = Some(failure);
-                }
+                // So are addresses of other domains answered, such as a private one.
+                Err(failure @ Failure::Permission { .. }) => refused = Some(failure),
                 Err(failure) => return Err(pass.fail("resolve", failure)),
             }
         }

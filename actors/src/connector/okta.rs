@@ -108,8 +108,9 @@ impl Tool for Okta {
         let session = self.authorize(pass)?;
         let user = self.resolve(pass, &session)?;
         self.guard(pass, &session, &user)?;
-        self.close(pass, &session, &user)?;
-        self.log_out(pass, &session, &user)?;
+        let is_closed = self.close(pass, &session, &user)?;
+        let is_deactivated = user.status == DEPROVISIONED || (is_closed && self.effect == Effect::Deactivate);
+        self.log_out(pass, &session, &user, is_deactivated)?;
         let path = format!("/api/v1/users/{}/sessions?oauthTokens=true&forgetDevices=true", escape(&user.id));
         self.delete(pass, &session, &user, "sessions", &path)?;
         self.delete(pass, &session, &user, "grants", &format!("/api/v1/users/{}/grants", escape(&user.id)))?;
@@ -156,8 +157,8 @@ impl Okta {
         }
     }
 
-    /// (3)
-    fn close(&self, pass: &mut Pass<'_>, session: &Session<'_>, user: &User) -> Result<(), Halt> {
+    /// (3) Whether it is closed now.
+    fn close(&self, pass: &mut Pass<'_>, session: &Session<'_>, user: &User) -> Result<bool, Halt> {
         let id = escape(&user.id);
         let (name, path, effect, undo) = match self.effect {
             Effect::Suspend => (
@@ -195,13 +196,14 @@ impl Okta {
             DEPROVISIONED => "Okta has taken the person out of the apps that it provisions",
             _ => effect,
         };
+        let is_closed = matches!(outcome, Outcome::Done | Outcome::Already);
         pass.report(Step {
             name: name.to_owned(),
             undo: matches!(outcome, Outcome::Done | Outcome::Planned).then(|| undo.to_owned()),
             outcome,
             detail: Some(format!("was {}; {effect}", user.status)),
         });
-        Ok(())
+        Ok(is_closed)
     }
 
     /// Whether nobody signs in with it, as far as the settings wish.
@@ -213,13 +215,18 @@ impl Okta {
     }
 
     /// (4)
-    fn log_out(&self, pass: &mut Pass<'_>, session: &Session<'_>, user: &User) -> Result<(), Halt> {
+    fn log_out(
+        &self,
+        pass: &mut Pass<'_>,
+        session: &Session<'_>,
+        user: &User,
+        is_deactivated: bool,
+    ) -> Result<(), Halt> {
         const NAME: &str = "universal_logout";
         if !session.has_logout {
             pass.note(NAME, Outcome::skipped(format!("the service app is not granted {LOGOUT}")), None);
             return Ok(());
         }
-        let is_deactivated = user.status == DEPROVISIONED || self.effect == Effect::Deactivate;
         let request = session
             .write(pass, Method::Post, "/oauth2/v1/global-token-revocation")
             .json(json!({ "sub_id": { "format": "opaque", "id": user.id } }));

@@ -1,7 +1,7 @@
 //! Commands on connected tools.
 //!
 //! 1. No two connected tools have the same name.
-//! 2. Setting a tool ends its pause: whoever changes the settings has mended them. What waited there is tried from now
+//! 2. Setting a tool ends its pause: whoever changes the settings has mended them. What waits there is tried from now
 //!    on, however long the pause was.
 //! 3. What was still to be done at a tool that is disconnected is cancelled, and visible as such.
 use std::sync::Arc;
@@ -33,8 +33,7 @@ pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>, stamp: Stamp) ->
     let old = state.connector(connector.id);
     let new = Connector { paused: None, ..(**connector).clone() }; // (2)
     let action = if old.is_some() { "connector.change" } else { "connector.add" };
-    let was_paused = old.is_some_and(|old| old.paused.is_some());
-    let waiting = state.tasks().filter(|task| was_paused && task.connector == connector.id);
+    let waiting = state.tasks().filter(|task| task.connector == connector.id);
     let renewed = waiting.filter(|task| task.state.is_open()).map(|task| {
         Change::Task(Arc::new(Task { trying_since_ms: stamp.at_ms, ..(**task).clone() })) // (2)
     });

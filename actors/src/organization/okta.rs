@@ -5,7 +5,8 @@
 //!    before counts no longer: an account that was made anew has another id, a tenant with a domain of its own another
 //!    issuer.
 //! 3. Or to the one active user of its address, if the organization owns the address's domain and the user has no other
-//!    identity at this issuer; to someone with rights only when Okta has verified the address.
+//!    identity at this issuer; to someone with rights, or with an identity elsewhere, only when Okta has verified the
+//!    address.
 //! 4. Nobody else's address is taken over: what cannot be linked is refused.
 //! 5. Whoever is deactivated or removed stays out, and is not created anew.
 //! 6. Otherwise the first sign-in creates an employee.
@@ -135,6 +136,9 @@ fn find(state: &Snapshot, who: &oidc::Identity, identity: &Identity) -> Result<F
     if let Some(user) = by_id.or_else(|| state.former_user_by_external_id(&who.subject)) {
         return live(user).map(Found::Linkable); // (2) (5)
     }
+    if who.preferred_username.as_deref().is_some_and(|login| has_left(state, login)) {
+        return Err(SignInRefused::Deactivated); // (5)
+    }
     let Some(email) = &who.email else { return Ok(Found::New) };
     let (active, out): (Vec<_>, Vec<_>) =
         state.users_by_email(email).into_iter().partition(|user| user.active);
@@ -144,16 +148,21 @@ fn find(state: &Snapshot, who: &oidc::Identity, identity: &Identity) -> Result<F
         }
         [] => Ok(Found::New),
         [user] => {
-            let is_free = state.identity_of(user.id).is_none_or(|old| *old.issuer != *who.issuer);
-            let is_own = owns(state, email) && is_free;
-            let has_rights = user.roles.strongest() != Role::Employee;
-            match is_own && (who.email_verified || !has_rights) {
+            let old = state.identity_of(user.id);
+            let is_own = owns(state, email) && old.is_none_or(|old| *old.issuer != *who.issuer);
+            let is_weak = user.roles.strongest() == Role::Employee && old.is_none();
+            match is_own && (who.email_verified || is_weak) {
                 true => Ok(Found::Linkable(user.id)),   // (3)
                 false => Err(SignInRefused::NotLinked), // (4)
             }
         }
         _ => Err(SignInRefused::NotLinked), // (4)
     }
+}
+
+/// Whether it is the user name of someone who is deactivated or removed.
+fn has_left(state: &Snapshot, name: &str) -> bool {
+    state.user_by_name(name).map_or_else(|| state.former_user_by_name(name).is_some(), |user| !user.active)
 }
 
 fn live(user: &User) -> Result<UserId, SignInRefused> {
@@ -166,9 +175,8 @@ fn owns(state: &Snapshot, email: &str) -> bool {
 }
 
 fn attributes(state: &Snapshot, who: &oidc::Identity) -> Object {
-    // Okta's login is what it will ask for over SCIM; a name that somebody has, or had, is not taken from them.
-    let is_free =
-        |name: &&String| state.user_by_name(name).is_none() && state.former_user_by_name(name).is_none();
+    // Okta's login is what it will ask for over SCIM. A name or an address that somebody has is not taken from them.
+    let is_free = |name: &&String| state.users_by_email(name).is_empty();
     let name = who.preferred_username.as_ref().filter(is_free).or(who.email.as_ref()).unwrap_or(&who.subject);
     let mut user = json!({ "userName": name, "externalId": who.subject, "active": true });
     if let Some(email) = &who.email {

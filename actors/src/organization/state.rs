@@ -1,6 +1,6 @@
 //! An organization's state as an immutable value: clones share everything that did not change, so a new
 //! state costs O(log n), and whoever holds one reads without a lock for as long as they like.
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use imbl::{GenericHashMap, OrdMap, OrdSet, shared_ptr::DefaultSharedPtr};
 
@@ -59,6 +59,8 @@ pub struct Snapshot {
     tasks: OrdMap<TaskId, Arc<Task>>,
     /// Parts that were closed while somebody may have been at work on them.
     closed: OrdMap<TaskId, Arc<Task>>,
+    /// When each of them was closed.
+    closings: OrdSet<(i64, Reverse<TaskId>)>,
     policy: Policy,
     /// When SCIM took someone's access away, of late.
     exits: OrdSet<(i64, OffboardingId)>,
@@ -89,6 +91,7 @@ impl Snapshot {
             offboardings: OrdMap::new(),
             tasks: OrdMap::new(),
             closed: OrdMap::new(),
+            closings: OrdSet::new(),
             policy: Policy::default(),
             exits: OrdSet::new(),
         }

@@ -8,7 +8,7 @@ use crate::dev::{
     access::random_text,
     account::AccountView,
     sim::Call,
-    wire::{Answer, Refusal},
+    wire::{Answer, Refusal, Request},
 };
 
 /// `POST …/makeAdmin`: only a super admin may, and nobody with their own role.
@@ -76,6 +76,16 @@ pub(super) fn start_transfer(google: &mut GoogleWorkspace, call: &mut Call<'_>) 
     google.transfers.push(body.clone());
     body["overallTransferStatusCode"] = "new".into();
     Ok(Answer::json(200, &body))
+}
+
+/// Google answers a POST that does not say how long it is with a page.
+pub(super) fn length_is_said(request: &Request) -> Result<(), Refusal> {
+    let says = ["content-length", "transfer-encoding"].iter().any(|name| !request.header(name).is_empty());
+    if request.method != "POST" || says {
+        return Ok(());
+    }
+    let page = "<title>Error 411 (Length Required)!!1</title>";
+    Err(Refusal::exact(Answer::typed(411, "text/html; charset=UTF-8", page)))
 }
 
 pub(super) fn accounts(google: &GoogleWorkspace) -> Vec<AccountView> {

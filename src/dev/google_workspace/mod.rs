@@ -345,12 +345,7 @@ impl Tool for GoogleWorkspace {
     }
 
     fn authorize(&mut self, call: &mut Call<'_>, scopes: &'static [&'static str]) -> Result<(), Refusal> {
-        let has_length =
-            ["content-length", "transfer-encoding"].iter().any(|name| !call.request.header(name).is_empty());
-        if call.request.method == "POST" && !has_length {
-            let page = "<title>Error 411 (Length Required)!!1</title>";
-            return Err(Refusal::exact(Answer::typed(411, "text/html; charset=UTF-8", page)));
-        }
+        extras::length_is_said(call.request)?;
         call.bearer(scopes)
     }
 

@@ -4,7 +4,7 @@
 //! 2. A token names no client: every organization of the tenant whose audience fits is told.
 //! 3. A refusal is 400 with `err` and `description` (§2.4); 503 when it may be sent again.
 //! 4. Addresses that send bad tokens are slowed down, at each tenant's organizations apart.
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ceven_actors::{
     domain::{
@@ -116,7 +116,7 @@ fn respond(taken: Result<(), Refusal>) -> Response {
         }
         Err(Refusal::Set(error)) => {
             let body = json!({ "err": error.code, "description": error.description });
-            let mut response = reply::json(StatusCode::BAD_REQUEST, &body);
+            let mut response = reply::json(StatusCode::BAD_REQUEST, &body); // (3)
             response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
             response
         }
@@ -154,68 +154,82 @@ async fn take(
     })?;
     let jws = Jws::parse(text.trim()).map_err(SetError::from)?;
     jws.require_type(security_event::TOKEN_TYPE).map_err(SetError::from)?;
-    let now_ms = app.clock.now_ms();
-    let mut is_taken = false;
-    let mut last = SetError::new("invalid_issuer", "No organization is connected to this issuer.");
-    let connections = connections(app, &jws).await?;
-    let limited = connections.first().and_then(|(whose, _)| app.bad_tokens.wait_ms(ip, Some(*whose), now_ms));
-    if let Some(wait_ms) = limited {
+    let issuer = jws.text("iss").unwrap_or_default();
+    let owners = app.store.okta_owners(issuer, ORGANIZATIONS).await.map_err(|_| away())?;
+    if let Some(wait_ms) =
+        owners.first().and_then(|whose| app.bad_tokens.wait_ms(ip, Some(*whose), app.clock.now_ms()))
+    {
         return Err(Refusal::Limited(wait_ms)); // (4)
     }
-    for (organization, okta) in connections {
-        heard.push(Heard { organization, event: None, reason: None }); // (2)
-        app.keys.verify(&okta.metadata.jwks_uri, &jws).await.map_err(|error| match error {
-            Unverified::NoKeys => away(),
-            Unverified::Token(error) => SetError::from(error).into(),
-        })?;
-        let own = format!("{}{PATH}", app.public_url);
-        let mut audiences = vec![own.as_str()];
-        audiences.extend(okta.stream.iter().flat_map(|stream| stream.audiences.iter().map(String::as_str)));
-        let expected = Expected {
-            issuer: okta.issuer(),
-            audiences: &audiences,
-            now_secs: now_ms / 1_000,
-            skew_secs: SKEW_SECS,
-        };
-        match security_event::read(&jws, &expected) {
-            Err(error) => last = error,
-            Ok(event) => {
-                let name = event.event_type.rsplit('/').next().unwrap_or_default().to_owned();
-                let used = UsedToken::new(
-                    "security event",
-                    okta.issuer(),
-                    &event.jti,
-                    now_ms + REMEMBERED_MS,
-                    now_ms,
-                );
-                let command = Command::TakeEvent { event: Arc::new(event), used };
-                let caller = Caller {
-                    actor: Actor {
-                        kind: "okta",
-                        id: okta.client_id.clone(),
-                        label: okta.issuer().to_owned(),
-                    },
-                    authority: Authority::Okta(okta.fingerprint()),
-                    ip: Some(ip),
-                    request_id: request_id.to_owned(),
-                };
-                let executed = app.execute(organization, command, caller).await;
-                if let Some(own) = heard.last_mut() {
-                    own.event = Some(name);
-                    own.reason = executed.as_ref().ok().and_then(|executed| words(executed.answer));
-                }
-                match executed {
-                    Ok(executed) if executed.answer == Answer::Judged(Verdict::WrongState) => {
-                        last = SetError::new("invalid_state", "This is not the state that was asked for.");
-                    }
-                    Ok(_) => is_taken = true,
-                    Err(OrganizationError::Forbidden) => {}
-                    Err(_) => return Err(away()),
-                }
-            }
+    let mut is_taken = false;
+    let mut last = SetError::new("invalid_issuer", "No organization is connected to this issuer.");
+    for organization in owners {
+        let snapshot = app.fresh(organization).await.map_err(|_| away())?;
+        let Some(okta) = snapshot.okta().filter(|okta| okta.issuer() == issuer) else { continue };
+        let mut own = Heard { organization, event: None, reason: None };
+        let told = tell(app, &jws, okta, &mut own, (ip, request_id)).await; // (2)
+        heard.push(own);
+        match told? {
+            Told::Taken => is_taken = true,
+            Told::NotMeant => {}
+            Told::Refused(error) => last = error,
         }
     }
     if is_taken { Ok(()) } else { Err(last.into()) }
+}
+
+/// What an organization makes of a token that can be read.
+enum Told {
+    Taken,
+    NotMeant,
+    Refused(SetError),
+}
+
+async fn tell(
+    app: &Arc<App>,
+    jws: &Jws,
+    okta: &OktaConnection,
+    own: &mut Heard,
+    (ip, request_id): (IpAddr, &str),
+) -> Result<Told, Refusal> {
+    app.keys.verify(&okta.metadata.jwks_uri, jws).await.map_err(|error| match error {
+        Unverified::NoKeys => away(),
+        Unverified::Token(error) => SetError::from(error).into(),
+    })?;
+    let now_ms = app.clock.now_ms();
+    let address = format!("{}{PATH}", app.public_url);
+    let mut audiences = vec![address.as_str()];
+    audiences.extend(okta.stream.iter().flat_map(|stream| stream.audiences.iter().map(String::as_str)));
+    let expected = Expected {
+        issuer: okta.issuer(),
+        audiences: &audiences,
+        now_secs: now_ms / 1_000,
+        skew_secs: SKEW_SECS,
+    };
+    let event = match security_event::read(jws, &expected) {
+        Ok(event) => event,
+        Err(error) => return Ok(Told::Refused(error)),
+    };
+    own.event = Some(event.event_type.rsplit('/').next().unwrap_or_default().to_owned());
+    let until_ms = now_ms + REMEMBERED_MS;
+    let used = UsedToken::new("security event", okta.issuer(), &event.jti, until_ms, now_ms); // (1)
+    let caller = Caller {
+        actor: Actor { kind: "okta", id: okta.client_id.clone(), label: okta.issuer().to_owned() },
+        authority: Authority::Okta(okta.fingerprint()),
+        ip: Some(ip),
+        request_id: request_id.to_owned(),
+    };
+    let command = Command::TakeEvent { event: Arc::new(event), used };
+    let executed = app.execute(own.organization, command, caller).await;
+    own.reason = executed.as_ref().ok().and_then(|executed| words(executed.answer));
+    match executed {
+        Ok(executed) if executed.answer == Answer::Judged(Verdict::WrongState) => {
+            Ok(Told::Refused(SetError::new("invalid_state", "This is not the state that was asked for.")))
+        }
+        Ok(_) => Ok(Told::Taken),
+        Err(OrganizationError::Forbidden) => Ok(Told::NotMeant),
+        Err(_) => Err(away()),
+    }
 }
 
 /// What has come of an event, for people.
@@ -233,16 +247,3 @@ fn words(answer: Answer) -> Option<&'static str> {
 
 /// Organizations that one tenant may send to, at most.
 const ORGANIZATIONS: u64 = 16;
-
-async fn connections(app: &App, jws: &Jws) -> Result<Vec<(OrganizationId, Arc<OktaConnection>)>, Refusal> {
-    let issuer = jws.text("iss").unwrap_or_default();
-    let owners = app.store.okta_owners(issuer, ORGANIZATIONS).await.map_err(|_| away())?;
-    let mut connections = Vec::new();
-    for organization in owners {
-        let snapshot = app.fresh(organization).await.map_err(|_| away())?;
-        connections.extend(
-            snapshot.okta().filter(|okta| okta.issuer() == issuer).map(|okta| (organization, okta.clone())),
-        );
-    }
-    Ok(connections)
-}

@@ -232,12 +232,12 @@ async fn authenticate(
     let token = secret::from_header(header);
     let jws = Jws::parse(token).map_err(Outcome::refused)?;
     jws.require_type(revocation::TOKEN_TYPE).map_err(Outcome::refused)?;
-    let (snapshot, okta) = connection(app, &jws).await?;
-    let organization = snapshot.profile().id;
+    let organization = owner(app, &jws).await?;
     *known = Some(organization);
     if let Some(wait_ms) = app.bad_tokens.wait_ms(incoming.client_ip, *known, now_ms) {
         return Err(Outcome::limited(wait_ms)); // (4)
     }
+    let (snapshot, okta) = connection(app, organization, &jws).await?;
     let used = |jti: &str, until_ms| UsedToken::new("universal logout", okta.issuer(), jti, until_ms, now_ms);
     if jws.text("jti").is_some_and(|jti| snapshot.is_used(&used(jti, now_ms))) {
         return Err(Outcome::refused("replay")); // (5)
@@ -265,15 +265,27 @@ async fn authenticate(
 }
 
 /// (2)
-async fn connection(app: &App, jws: &Jws) -> Result<(Arc<Snapshot>, Arc<OktaConnection>), Outcome> {
-    let unknown = || Outcome::refused("no organization is connected to this issuer with this client id");
+async fn owner(app: &App, jws: &Jws) -> Result<OrganizationId, Outcome> {
     let (issuer, client_id) = jws.text("iss").zip(jws.text("sub")).ok_or_else(unknown)?;
     let owner = app.store.okta_owner(issuer, client_id).await.map_err(|_| Outcome::away())?;
-    let organization = owner.ok_or_else(unknown)?;
+    owner.ok_or_else(unknown)
+}
+
+async fn connection(
+    app: &App,
+    organization: OrganizationId,
+    jws: &Jws,
+) -> Result<(Arc<Snapshot>, Arc<OktaConnection>), Outcome> {
     let snapshot = app.fresh(organization).await.map_err(|_| Outcome::away())?;
-    let okta = snapshot.okta().filter(|okta| okta.issuer() == issuer && okta.client_id == client_id);
-    let okta = okta.ok_or_else(unknown)?.clone();
+    let is_meant = |okta: &&Arc<OktaConnection>| {
+        jws.text("iss") == Some(okta.issuer()) && jws.text("sub") == Some(&*okta.client_id)
+    };
+    let okta = snapshot.okta().filter(is_meant).ok_or_else(unknown)?.clone();
     Ok((snapshot, okta))
+}
+
+fn unknown() -> Outcome {
+    Outcome::refused("no organization is connected to this issuer with this client id")
 }
 
 /// Whom it is about. What cannot be read for its size, type or time, or broke off on its way, is refused before the token

@@ -158,6 +158,17 @@ async fn bad_tokens_slow_down_their_own_address_only() {
     let good = processes::token(&server, &tenant, "beside strays");
     assert_eq!(from("198.51.100.3", &good).await.0, 204, "strays are not this organization's");
     assert_eq!(from("198.51.100.2", &token).await.0, 204, "nothing of it was used up");
+    // Whoever is told to wait fills no log, however often they come.
+    for _ in 0..10 {
+        assert!(waits(from("198.51.100.1", &bad).await));
+    }
+    let begun = std::time::Instant::now();
+    while server.rows("scim_requests", "status = 429").await == 0 {
+        assert!(begun.elapsed().as_secs() < 30);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let rows = server.rows("scim_requests", "status = 429").await;
+    assert!(rows <= 2, "{rows} rows: one a minute");
     for number in 0..20 {
         let token = processes::token(&server, &tenant, &format!("good {number}"));
         assert_eq!(from("198.51.100.2", &token).await.0, 204, "good ones are not counted");

@@ -46,7 +46,8 @@ async fn an_account_made_anew_is_the_same_person(mut server: Server) {
     assert_eq!(last["after"]["linked_before"]["subject"], "00u1", "{last}");
     // The former account is nobody any more, after a restart as well.
     for _ in 0..2 {
-        assert!(sign_in(&server, &tenant, "00u1", "ada@acme.example").await.is_err());
+        let former = sign_in(&server, &tenant, "00u1", "ada@acme.example").await;
+        assert!(former.as_ref().is_err_and(|(url, _)| url.ends_with("=not_linked")), "{former:?}");
         assert_eq!(sign_in(&server, &tenant, "00u2", "new@acme.example").await.as_ref(), Ok(&ada));
         server.restart_with(&[]).await;
     }
@@ -104,13 +105,24 @@ async fn who_signs_in_first_is_found_by_oktas_login(server: Server) {
     let found = scim.get("/Users?filter=userName%20eq%20%22alovelace%22").await.expect(200);
     assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &ada["id"]), "{found}");
     assert_eq!(found["Resources"][0]["externalId"], "00u1");
-    // A name that somebody has is not taken from them, nor does it open their record.
+    // A name or an address that somebody has is not taken from them.
+    let vic = json!({ "userName": "vic", "emails": [{ "value": "vic@acme.example" }] });
+    scim.post("/Users", &vic).await.expect(201);
+    for (sub, login) in [("00u2", "vic"), ("00u3", "vic@acme.example")] {
+        let email = format!("{sub}@acme.example");
+        let other = arrive(sub, &email, login, sub == "00u3").await;
+        let path = format!("/Users/{}", other["id"].as_str().unwrap());
+        assert_eq!(scim.get(&path).await.expect(200)["userName"], email.as_str());
+    }
+    // Whoever has left stays out, under another account with the same login as well.
     scim.post("/Users", &json!({ "userName": "gus", "active": false })).await.expect(201);
-    let other = arrive("00u2", "other@acme.example", "gus", false).await;
-    assert_eq!(
-        scim.get(&format!("/Users/{}", other["id"].as_str().unwrap())).await.expect(200)["userName"],
-        "other@acme.example"
-    );
+    let left = ada["id"].as_str().unwrap();
+    scim.delete(&format!("/Users/{left}")).await;
+    for (sub, email, login) in
+        [("00u8", "gus@acme.example", "gus"), ("00u9", "ada@acme.example", "alovelace")]
+    {
+        assert_eq!(arrive(sub, email, login, true).await["status"], 401, "{login}");
+    }
     // An address that is not verified lets in, with a warning.
     let log = server.audit("acme");
     let warnings: Vec<_> = log.iter().filter(|line| line["action"] == "session.start").collect();

@@ -205,15 +205,25 @@ impl GitHub {
     }
 
     /// For a person without an account: a SCIM record that was never linked to one, and an open invitation, are all there
-    /// can be.
-    pub fn remove_without_account(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Result<(), Halt> {
+    /// can be. A record whose account is only not found may be an owner's, whom no program removes.
+    pub fn remove_without_account(
+        &self,
+        pass: &mut Pass<'_>,
+        session: &Session<'_>,
+        has_unlinked: bool,
+    ) -> Result<(), Halt> {
         let record = if self.has_managed_users() { None } else { self.record(pass, session)? };
+        if record.as_ref().is_some_and(|record| record.is_active) && !has_unlinked {
+            let detail = "SCIM knows the person, and nothing says under which account".to_owned();
+            return Err(pass.fail("scim_record", Failure::Conflict { detail }));
+        }
         let listed = self.invitations(pass, session, None)?;
         let items = must(pass, "invitations", listed)?;
         let what = match (&record, items.is_empty()) {
             (None, true) => return Err(pass.not_there()),
             (None, false) => "no account, but an open invitation",
-            (Some(_), _) => "no account, but a record in SCIM",
+            (Some(_), true) => "no account, but a record in SCIM",
+            (Some(_), false) => "no account, but a record in SCIM and an open invitation",
         };
         pass.note("resolve", Outcome::skipped(what), None);
         if let Some(record) = &record {

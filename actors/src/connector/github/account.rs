@@ -59,6 +59,15 @@ impl Account {
     }
 }
 
+/// Whom the organization knows under the person's names.
+#[derive(Default)]
+pub struct Known {
+    /// Accounts.
+    pub accounts: Vec<Account>,
+    /// Whether there is a SAML identity that nobody has ever signed in with.
+    pub has_unlinked: bool,
+}
+
 /// What is known of the account's membership before anything is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
@@ -86,40 +95,41 @@ impl Membership {
 }
 
 impl GitHub {
-    /// The accounts that fit, with what each was found by.
+    /// The accounts that fit, with what each was found by, and whether there is an identity without one.
     pub fn candidates(
         &self,
         pass: &mut Pass<'_>,
         session: &Session<'_>,
-    ) -> Result<Vec<(Match, Account)>, Halt> {
+    ) -> Result<(Vec<(Match, Account)>, bool), Halt> {
         if let Some(link) = &pass.leaver().link {
             let url = session.url(&format!("user/{}", escape(&link.external_id)));
             let found = self.read_account(pass, session, url)?;
             let account = must(pass, "resolve", found)?;
-            return Ok(account.into_iter().map(|account| account.found("link")).collect()); // (1)
+            return Ok((account.into_iter().map(|account| account.found("link")).collect(), false)); // (1)
         }
         let login = attribute(pass.leaver(), &self.login_attribute);
         let linked = match self.by_saml(pass, session)? {
             // The attribute needs no such right.
-            Err(Failure::Permission { .. }) if login.is_some() => Vec::new(),
+            Err(Failure::Permission { .. }) if login.is_some() => Known::default(),
             linked => must(pass, "resolve", linked)?,
         };
-        if !linked.is_empty() {
-            return Ok(linked.into_iter().map(|account| account.found("saml")).collect()); // (2)
+        let Known { accounts, has_unlinked } = linked;
+        if !accounts.is_empty() {
+            return Ok((accounts.into_iter().map(|account| account.found("saml")).collect(), has_unlinked)); // (2)
         }
-        let Some(login) = login else { return Ok(Vec::new()) };
+        let Some(login) = login else { return Ok((Vec::new(), has_unlinked)) };
         let found = self.read_account(pass, session, session.url(&format!("users/{}", escape(&login))))?;
         let account = must(pass, "resolve", found)?;
         let same = account.filter(|account| account.login.eq_ignore_ascii_case(&login));
-        Ok(same.into_iter().map(|account| account.found("attribute")).collect()) // (3)
+        Ok((same.into_iter().map(|account| account.found("attribute")).collect(), has_unlinked)) // (3)
     }
 
     /// Accounts linked to the person's SAML identity, at the enterprise or the organization.
-    fn by_saml(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Fetched<Vec<Account>> {
+    fn by_saml(&self, pass: &mut Pass<'_>, session: &Session<'_>) -> Fetched<Known> {
         let leaver = pass.leaver();
         let mut folded = BTreeSet::new();
         let names = leaver.emails.iter().chain([&leaver.user_name]).map(|name| name.trim());
-        let mut accounts = Vec::new();
+        let mut known = Known::default();
         // As it is spelled: nobody says whether GitHub's filter heeds the case.
         for name in names.filter(|name| !name.is_empty() && folded.insert(name.to_lowercase())) {
             let provider = match self.identities(pass, session, name)? {
@@ -136,14 +146,12 @@ impl GitHub {
                 None if provider.is_null() => [].iter(),
                 None => return Ok(Err(Failure::Malformed { detail: "identities without nodes".into() })),
             };
-            // `user` is null when nobody has ever signed in with it.
-            accounts.extend(
-                nodes
-                    .filter(|node| is_named(node, name))
-                    .filter_map(|node| Account::of_identity(&node["user"])),
-            );
+            for node in nodes.filter(|node| is_named(node, name)) {
+                known.accounts.extend(Account::of_identity(&node["user"]));
+                known.has_unlinked |= node["user"].is_null();
+            }
         }
-        Ok(Ok(accounts))
+        Ok(Ok(known))
     }
 
     /// The provider with the identities of this name; `Null` without SAML.

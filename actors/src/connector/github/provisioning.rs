@@ -32,7 +32,8 @@ pub enum Provisioning {
 /// A person's record.
 pub struct Record {
     url: String,
-    is_active: bool,
+    /// Whether it lets the person in.
+    pub is_active: bool,
 }
 
 impl GitHub {

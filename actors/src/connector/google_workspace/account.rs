@@ -59,7 +59,7 @@ impl Account {
     }
 }
 
-/// The user of an id or address; nothing when there is none.
+/// The user of an id or address; nothing when there is none. So is what can be none to Google, to which it answers 400.
 ///
 /// # Errors
 /// [`Halt::Send`](crate::connector::pass::Halt::Send) while it is not answered.

@@ -70,7 +70,7 @@ impl GoogleWorkspace {
                 && one["newOwnerUserId"] == heir.id.as_str()
                 && one["overallTransferStatusCode"] != "failed"
                 && (one["overallTransferStatusCode"] != "completed"
-                    || is_of_today(one, pass.leaver().since_ms))
+                    || is_since_leaving(one, pass.leaver().since_ms))
         };
         if let Some(known) = known.iter().find(is_it) {
             return Ok(Ok(state(known))); // (1)
@@ -99,7 +99,7 @@ impl GoogleWorkspace {
 }
 
 /// Whether it was asked for since the person is to be out; one that does not say when is taken for it.
-fn is_of_today(transfer: &Value, since_ms: i64) -> bool {
+fn is_since_leaving(transfer: &Value, since_ms: i64) -> bool {
     let requested = transfer["requestTime"].as_str().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
     requested.is_none_or(|at| at.unix_timestamp() * 1_000 + CLOCKS_MS >= since_ms)
 }

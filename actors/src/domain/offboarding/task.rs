@@ -148,7 +148,9 @@ impl Task {
 
     /// Until when its tool does not listen, in milliseconds since 1970, as far as the latest try was told so.
     pub fn closed_until_ms(&self) -> Option<i64> {
-        let last = self.tries.last().filter(|_| self.state.is_open())?;
+        // Whoever has told it to try again wants it tried.
+        let is_told = |last: &&Try| self.state.is_open() && last.ended_ms >= self.trying_since_ms;
+        let last = self.tries.last().filter(is_told)?;
         match last.failure {
             Some(Failure::RateLimited { until_ms }) => Some(not_before_ms(last.ended_ms, until_ms)),
             _ => None,
@@ -176,13 +178,15 @@ impl Task {
     }
 
     /// Takes over what a try has come to so far; returns the steps that are new or stand otherwise than before.
-    /// A step that was done stays done when a later try finds it so already.
+    /// A step that was done stays done when a later try finds it so already, or has no reason for it any more.
     pub fn merge(&mut self, steps: &[Step]) -> Vec<Step> {
         let mut changed = Vec::new();
         for step in steps {
             match self.steps.iter_mut().find(|known| known.name == step.name) {
                 Some(known) if known == step => {}
-                Some(known) if known.outcome == Outcome::Done && step.outcome == Outcome::Already => {}
+                Some(known)
+                    if known.outcome == Outcome::Done
+                        && matches!(step.outcome, Outcome::Already | Outcome::Skipped { .. }) => {}
                 Some(known) => {
                     known.clone_from(step);
                     changed.push(step.clone());

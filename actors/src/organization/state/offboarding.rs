@@ -1,5 +1,5 @@
 //! What a snapshot says about Okta, connected tools and unfinished offboardings.
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use super::Snapshot;
 use crate::domain::{
@@ -11,8 +11,8 @@ use crate::domain::{
     user::User,
 };
 
-/// Closed parts that are remembered: more than are worked at in any moment.
-const CLOSED: usize = 256;
+/// Closed parts that are remembered: those closed last, and of many at once the oldest, which are worked at first.
+const CLOSED: usize = 1_024;
 
 impl Snapshot {
     /// The connection to Okta.
@@ -103,9 +103,11 @@ impl Snapshot {
         let is_closed = matches!(task.state, TaskState::DoneByHand | TaskState::Cancelled);
         if is_closed && (old.is_some_and(|old| old.state.is_open()) || self.closed.contains_key(&task.id)) {
             self.closed.insert(task.id, task.clone());
-            let oldest = self.closed.get_min().map(|(id, _)| *id);
-            if let Some(oldest) = oldest.filter(|_| self.closed.len() > CLOSED) {
-                self.closed.remove(&oldest);
+            self.closings.insert((task.finished_ms.unwrap_or_default(), Reverse(task.id)));
+            let first = self.closings.get_min().copied().filter(|_| self.closings.len() > CLOSED);
+            if let Some(first) = first {
+                self.closings.remove(&first);
+                self.closed.remove(&first.1.0);
             }
         }
     }

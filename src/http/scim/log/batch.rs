@@ -133,8 +133,8 @@ impl Key {
         let Answered { right, ip, status, path, .. } = *answered;
         let is_read =
             matches!(*answered.method, http::Method::GET | http::Method::HEAD) || path.ends_with(".search");
-        // A bad token may come from anyone who knows where Okta sends its own.
-        let is_bad_token = status == 401 && matches!(right, Some((_, None)));
+        // A bad token, and one too many, may come from anyone who knows where Okta sends its own.
+        let is_bad_token = matches!(status, 401 | 429) && matches!(right, Some((_, None)));
         let is_counted = right.is_none() || is_bad_token || (is_read && status < 400);
         if !is_counted {
             return Self::Alone(answered.request_id.parse().unwrap_or_default());

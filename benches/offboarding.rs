@@ -35,7 +35,7 @@ use ceven_actors::{
         offboarding::{Status, Task},
         token::{Admin, TokenKind},
     },
-    organization::message::Command,
+    organization::message::{Command, ToolChange},
     ports::Profile,
 };
 use futures_util::{StreamExt as _, stream};
@@ -112,7 +112,7 @@ impl Bench {
         for (kind, name, settings) in simulators.connections(PRIYA) {
             let settings = settings.as_object().expect("settings").clone();
             let record = connectors::record(&app, organization, None, (kind, name), settings);
-            let command = Command::SetConnector { connector: Arc::new(record.expect("a tool")) };
+            let command = Command::SetConnector { change: ToolChange::added(record.expect("a tool")) };
             app.execute(organization, command, app.operator()).await.expect("a connected tool");
         }
         Self { app, simulators, organization, url: format!("http://{bound}"), token, stop, _folder: folder }

@@ -14,11 +14,10 @@ use ceven_actors::{
     domain::{
         audit::Mode,
         caller::Caller,
-        connector::Connector,
         id::OrganizationId,
         okta::{EmailPolicy, LogoutEffect, OktaConnection},
     },
-    organization::message::{Command, OrganizationError},
+    organization::message::{Command, OrganizationError, ToolChange},
     ports::Outbound as _,
     protocol::{
         jose::KeySet,
@@ -50,7 +49,7 @@ pub struct OktaForm {
     /// Whether Universal Logout is answered.
     pub universal_logout: bool,
     /// The tenant as a connected tool, to be saved in the same transaction.
-    pub tool: Option<Arc<Connector>>,
+    pub tool: Option<ToolChange>,
 }
 
 /// A connection that was not saved.

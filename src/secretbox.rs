@@ -9,7 +9,7 @@
 //! 5. The file is exchanged whole, and what it held before is kept beside it. While it holds several keys, texts are
 //!    being sealed anew; that goes on where it ended.
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -176,6 +176,23 @@ pub fn key_in_file(clock: &dyn Clock, path: &Path) -> io::Result<String> {
     }
 }
 
+/// Keeps others from exchanging the key file, until it is dropped: `is_sole` is for whoever exchanges it, and nobody else may
+/// then look either; without it many may. The lock is on the folder, because the file itself is exchanged.
+///
+/// # Errors
+/// When it is taken, or the folder cannot be opened.
+pub fn hold_still(path: &Path, is_sole: bool) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder)?;
+    match if is_sole { folder.try_lock() } else { folder.try_lock_shared() } {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::other("`ceven keys rotate` or `ceven backup` is at work with it: try again later"))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Draws a key for new texts and puts it before the one in the file, unless that was done before and is not finished
 /// (5). Returns where the old key is kept.
 ///
@@ -199,10 +216,14 @@ pub fn begin_rotation(clock: &dyn Clock, path: &Path) -> io::Result<PathBuf> {
 /// Leaves only the key for new texts in the file: everything is sealed under it (5).
 ///
 /// # Errors
-/// When the file cannot be read or written; then it is as it was.
-pub fn end_rotation(path: &Path) -> io::Result<()> {
+/// When the file cannot be read or written, or that is not its first key; then it is as it was.
+pub fn end_rotation(path: &Path, key: &str) -> io::Result<()> {
     let keys = std::fs::read_to_string(path)?;
-    exchange(path, keys.lines().next().unwrap_or_default())
+    let first = keys.lines().next().unwrap_or_default();
+    match Key::read(first.trim()) {
+        Ok(found) if found.id == key => exchange(path, first),
+        _ => Err(io::Error::other("it has been exchanged meanwhile")),
+    }
 }
 
 fn drawn(clock: &dyn Clock) -> String {

@@ -12,7 +12,7 @@ use ceven_actors::{
     },
     organization::{
         decide::decide,
-        message::{Answer, Command, Report},
+        message::{Answer, Command, OrganizationError, Report, ToolChange},
         state::Snapshot,
     },
     ports::Profile,
@@ -60,12 +60,18 @@ fn leaving() -> (Snapshot, Arc<Connector>, Arc<Task>) {
         removed: false,
     });
     let attributes = json!({ "userName": "ada" }).as_object().cloned().unwrap();
-    let (state, _) = at(&Snapshot::new(profile), 1, 0, &Command::SetConnector { connector: tool.clone() });
+    let (state, _) =
+        at(&Snapshot::new(profile), 1, 0, &Command::SetConnector { change: ToolChange::added(tool.clone()) });
     let (state, answer) = at(&state, 2, 0, &Command::CreateUser { attributes });
     let Answer::User { id, .. } = answer else { panic!("{answer:?}") };
     let (state, _) = at(&state, 3, 0, &Command::Offboard { id, options: Arc::default() });
     let task = state.tasks().next().unwrap().clone();
     (state, tool, task)
+}
+
+/// The same settings, saved once more.
+fn again(tool: &Arc<Connector>) -> ToolChange {
+    ToolChange { connector: tool.clone(), seen: Some(tool.clone()) }
 }
 
 fn report(task: &Task, failure: Option<Failure>, ended_ms: Option<i64>) -> Command {
@@ -88,7 +94,7 @@ fn a_tool_that_is_mended_after_days_is_tried_for_another_day() {
     let refused = Failure::Auth { detail: "401".into() };
     let (state, _) = at(&state, 4, 1, &report(&task, Some(refused), Some(1)));
     assert!(state.connector(tool.id).unwrap().paused.is_some());
-    let (state, _) = at(&state, 5, 3 * DAY_MS, &Command::SetConnector { connector: tool.clone() });
+    let (state, _) = at(&state, 5, 3 * DAY_MS, &Command::SetConnector { change: again(&tool) });
     let task = state.task(task.id).unwrap().clone();
     let broken = Failure::Transient { detail: "502".into() };
     for (number, at_ms, is_open) in [(6, 3 * DAY_MS + 1, true), (7, 4 * DAY_MS + 2, false)] {
@@ -136,8 +142,26 @@ fn a_tool_that_has_had_enough_listens_when_an_admin_says_so() {
     let (state, _) = at(&state, 4, 1, &report(&task, Some(enough), Some(1)));
     assert_eq!(state.task(task.id).unwrap().closed_until_ms(), Some(3_600_000));
     let retry = Command::Retry { id: task.offboarding, task: None, account: None };
-    for mend in [retry, Command::SetConnector { connector: tool }] {
+    for mend in [retry, Command::SetConnector { change: again(&tool) }] {
         let (after, _) = at(&state, 5, 2, &mend);
         assert_eq!(after.task(task.id).unwrap().closed_until_ms(), None, "{mend:?}");
     }
+}
+
+#[test]
+fn of_two_admins_who_change_a_tool_the_later_one_is_told() {
+    let (state, tool, _) = leaving();
+    let named = |name: &str| ToolChange {
+        connector: Arc::new(Connector { name: name.into(), ..(*tool).clone() }),
+        seen: Some(tool.clone()),
+    };
+    let stamp = Stamp { at_ms: 9, new_id: Uuid::nil(), entry_id: Uuid::nil() };
+    let refused = |state: &Snapshot, change| {
+        decide(state, &Command::SetConnector { change }, &operator(), stamp).unwrap_err()
+    };
+    let (changed, _) = at(&state, 4, 1, &Command::SetConnector { change: named("First") });
+    assert!(matches!(refused(&changed, named("Second")), OrganizationError::Conflict(_)));
+    assert!(matches!(refused(&state, ToolChange::added(tool.clone())), OrganizationError::Conflict(_)));
+    let (gone, _) = at(&state, 5, 1, &Command::RemoveConnector { id: tool.id });
+    assert!(matches!(refused(&gone, named("Second")), OrganizationError::NotFound { .. }));
 }

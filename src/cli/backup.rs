@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Failure, Output, document, lines};
 use crate::{
     app::App,
+    secretbox,
     store::{DatabaseError, backup::BackupError},
 };
 
@@ -31,8 +32,10 @@ impl From<BackupError> for Failure {
     }
 }
 
-/// Copies the database first: a key is of no use without it.
+/// Copies the database first: a key is of no use without it. The keys stay what they are meanwhile.
 pub(super) async fn copy(app: &App, Arguments { file }: Arguments) -> Result<Output, Failure> {
+    let still = app.settings.key_file().map(|own| secretbox::hold_still(&own, false)).transpose();
+    let _still = still.map_err(|error| Failure::Failed(format!("the key file: {error}")))?;
     let bytes = app.store.copy_to(&file).await?;
     let key = match app.settings.key_file() {
         None => None,

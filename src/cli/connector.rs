@@ -7,7 +7,7 @@ use ceven_actors::{
         connector::Connector,
         id::{ConnectorId, OrganizationId},
     },
-    organization::message::Command,
+    organization::message::{Command, ToolChange},
 };
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
@@ -100,7 +100,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             let record = connectors::record(app, organization.id, None, (&kind, &name), settings);
             let record = Arc::new(record.map_err(|error| Failure::Failed(error.to_string()))?);
             app.fresh(organization.id).await?;
-            let command = Command::SetConnector { connector: record.clone() };
+            let command = Command::SetConnector { change: ToolChange::added(record.clone()) };
             app.execute(organization.id, command, app.operator()).await?;
             Ok(document(record.view(), format!("Connected {} ({}).", record.name, record.id)))
         }

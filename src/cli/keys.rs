@@ -6,6 +6,7 @@
 //! 2. Every stored secret is sealed anew, an organization at a time, as a command with its entry in the log; sign-ins on
 //!    their way too, which are in no log. Interrupted, it goes on when it is run again.
 //! 3. Only when nothing is left under an older key is the old key taken out of the file; it is kept beside it.
+//! 4. One rotation at a time, and none while a backup copies database and key.
 use std::sync::Arc;
 
 use ceven_actors::{
@@ -50,6 +51,8 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
 async fn rotate(app: &App) -> Result<Output, Failure> {
     let unwritten = |error: std::io::Error| Failure::Failed(format!("the key file: {error}"));
     let file = app.settings.key_file();
+    let still = file.as_ref().map(|path| secretbox::hold_still(path, true)); // (4)
+    let _still = still.transpose().map_err(unwritten)?;
     let kept = file.as_ref().map(|path| secretbox::begin_rotation(&*app.clock, path)); // (1)
     let kept = kept.transpose().map_err(unwritten)?;
     let key = app.secrets.key_id();
@@ -68,7 +71,7 @@ async fn rotate(app: &App) -> Result<Output, Failure> {
         return Err(Failure::Failed("secrets are being changed all the time: run it again".into()));
     }
     if let Some(path) = &file {
-        secretbox::end_rotation(path).map_err(unwritten)?; // (3)
+        secretbox::end_rotation(path, &key).map_err(unwritten)?; // (3)
     }
     let kept = kept.map(|path| path.display().to_string());
     let text = format!(

@@ -12,7 +12,10 @@ use ceven_actors::{
         connector::Connector,
         okta::{EmailPolicy, LogoutEffect},
     },
-    organization::{message::Command, state::Snapshot},
+    organization::{
+        message::{Command, ToolChange},
+        state::Snapshot,
+    },
     protocol::oidc::origin,
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -68,7 +71,7 @@ impl Api {
         snapshot: &Snapshot,
         issuer: &str,
         token: Option<String>,
-    ) -> Result<Option<Arc<Connector>>, Failure> {
+    ) -> Result<Option<ToolChange>, Failure> {
         let private_key = self.api_key_file.as_deref().map(read_file).transpose()?;
         if token.is_none() && private_key.is_none() {
             return Ok(None);
@@ -78,7 +81,8 @@ impl Api {
             let url = one.settings.get("base_url").and_then(Value::as_str);
             &*one.kind == okta_tool::KIND.id && url.and_then(origin) == home
         };
-        let old = snapshot.connectors().find(is_it);
+        let seen = snapshot.connectors().find(is_it).cloned();
+        let old = seen.as_deref();
         let mut settings = old.map(|old| old.settings.clone()).unwrap_or_default();
         settings.entry("effect").or_insert_with(|| json!("suspend"));
         let base_url = home.map(|(scheme, host)| format!("{scheme}://{host}"));
@@ -88,8 +92,9 @@ impl Api {
         settings.insert("private_key".into(), json!(private_key));
         let name = old.map_or("Okta", |old| &*old.name);
         let place = (okta_tool::KIND.id, name);
-        let record = connectors::record(app, snapshot.profile().id, old.map(|old| &**old), place, settings);
-        record.map(|record| Some(Arc::new(record))).map_err(|error| Failure::Failed(error.to_string()))
+        let record = connectors::record(app, snapshot.profile().id, old, place, settings);
+        let change = |record| Some(ToolChange { connector: Arc::new(record), seen: seen.clone() });
+        record.map(change).map_err(|error| Failure::Failed(error.to_string()))
     }
 }
 
@@ -172,7 +177,7 @@ pub(super) async fn run(app: &App, verb: Verb) -> Result<Output, Failure> {
             };
             let saved = okta::connect(app, organization.id, form, app.operator()).await?;
             let mut text = format!("{org} is connected to {}.", saved.issuer());
-            if let Some(connector) = tool {
+            if let Some(ToolChange { connector, .. }) = tool {
                 write!(
                     text,
                     "\nThe tool {} ({}) ends accounts and sessions there.",

@@ -11,7 +11,7 @@ use ceven_actors::{
     clock::{Clock, SystemClock},
     domain::{audit::Mode, id::OrganizationId, token::TokenKind},
     organization::{
-        message::{Answer, Command},
+        message::{Answer, Command, ToolChange},
         state::Snapshot,
     },
     ports::Profile,
@@ -210,10 +210,11 @@ impl Dev {
             let Value::Object(settings) = settings else { continue };
             let known = self.fresh().await?;
             let old = known.connectors().find(|one| *one.kind == *kind && *one.name == *name);
-            let old = old.map(|old| &**old);
+            let seen = old.cloned();
+            let old = seen.as_deref();
             let record = connectors::record(&self.app, self.organization, old, (kind, name), settings);
             let connector = Arc::new(record.map_err(|error| because(name)(&error))?);
-            self.execute(Command::SetConnector { connector }).await?;
+            self.execute(Command::SetConnector { change: ToolChange { connector, seen } }).await?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use ceven_actors::{
         token::{Token, TokenKind},
         user::User,
     },
-    organization::message::{Answered, Command, OrganizationError},
+    organization::message::{Answered, Command, OrganizationError, ToolChange},
 };
 
 use serde_json::{Map, Value};
@@ -263,16 +263,18 @@ impl Administering<'_> {
     /// Connects a tool, or changes one.
     ///
     /// # Errors
-    /// 400 for settings of no use, 409 for a name that is taken.
+    /// 400 for settings of no use, 409 for a name that is taken and for a tool that another admin has changed meanwhile.
     pub async fn set_connector(
         &self,
-        old: Option<&Connector>,
+        old: Option<&Arc<Connector>>,
         kind_and_name: (&str, &str),
         settings: Map<String, Value>,
     ) -> Result<Arc<Connector>, Failure> {
-        let record = connectors::record(self.0.app, self.who().organization, old, kind_and_name, settings);
+        let seen = old.map(|old| &**old);
+        let record = connectors::record(self.0.app, self.who().organization, seen, kind_and_name, settings);
         let record = Arc::new(record.map_err(Failure::Field)?);
-        self.0.execute(Command::SetConnector { connector: record.clone() }).await?;
+        let change = ToolChange { connector: record.clone(), seen: old.cloned() };
+        self.0.execute(Command::SetConnector { change }).await?;
         Ok(record)
     }
 

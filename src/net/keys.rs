@@ -7,6 +7,7 @@
 //! 4. While the issuer cannot be reached, keys that were fetched within the last day go on counting.
 //! 5. A fetch takes five seconds and 256 KiB at most (the client's limits).
 //! 6. A token whose key is known never waits, whatever others have led to.
+//! 7. Of a key that is not known nobody can say no while the issuer's keys cannot be fetched: it may be a new one.
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ceven_actors::{
@@ -37,7 +38,7 @@ pub struct Keys {
 struct Issuer {
     kept: RwLock<Kept>,
     /// Whoever may fetch (3).
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Clone, Default)]
@@ -46,6 +47,8 @@ struct Kept {
     fetched_ms: i64,
     fresh_until_ms: i64,
     tried_ms: Option<i64>,
+    /// Whether the latest try brought none.
+    has_failed: bool,
 }
 
 impl Issuer {
@@ -89,44 +92,63 @@ impl Keys {
             Some(Err(error @ JoseError::Signature)) if jws.kid().is_some() => return Err(error.into()), // (6)
             _ => {}
         }
-        let _turn = issuer.turn.lock().await; // (3)
-        let (mut kept, now_ms) = (issuer.kept(), self.clock.now_ms());
-        let may_try = kept.tried_ms.is_none_or(|tried_ms| now_ms >= tried_ms + self.cool_down_ms); // (2)
-        if kept.fetched_ms == seen.fetched_ms && may_try {
-            kept.tried_ms = Some(now_ms);
-            if let Some((keys, lifetime_ms)) = self.fetch(jwks_uri).await {
-                kept.keys = Some(Arc::new(keys));
-                (kept.fetched_ms, kept.fresh_until_ms) = (now_ms, now_ms + lifetime_ms);
-            }
-            issuer.keep(kept.clone());
+        let turn = issuer.turn.clone().lock_owned().await; // (3)
+        let now_ms = self.clock.now_ms();
+        let tried_ms = issuer.kept().tried_ms;
+        let may_try = tried_ms.is_none_or(|tried_ms| now_ms >= tried_ms + self.cool_down_ms); // (2)
+        if issuer.kept().fetched_ms == seen.fetched_ms && may_try {
+            let (outbound, issuer, jwks_uri) = (self.outbound.clone(), issuer.clone(), jwks_uri.to_owned());
+            // Whoever hangs up ends neither the fetch nor the cool-down (2).
+            let fetched = tokio::spawn(async move {
+                issuer.fetch(&*outbound, &jwks_uri, now_ms).await;
+                drop(turn);
+            });
+            let _ = fetched.await;
         }
-        if let Some(Err(error)) = verdict
-            && kept.fetched_ms == seen.fetched_ms
-        {
-            return Err(error.into()); // The keys are those that have said no.
-        }
-        let is_usable = now_ms < kept.fetched_ms + LONGEST_MS; // (4)
-        let keys = kept.keys.filter(|_| is_usable).ok_or(Unverified::NoKeys)?;
-        Ok(keys.verify(jws)?)
-    }
-
-    async fn fetch(&self, jwks_uri: &str) -> Option<(KeySet, i64)> {
-        let answer = self.outbound.send(ISSUER, &Request::read(Method::Get, jwks_uri)).await;
-        let response = match answer {
-            Ok(response) if response.status == 200 => response,
-            Ok(response) => {
-                tracing::warn!(jwks_uri, status = response.status, "an issuer's keys could not be fetched");
-                return None;
-            }
-            Err(error) => {
-                tracing::warn!(jwks_uri, %error, "an issuer's keys could not be fetched");
-                return None;
+        let kept = issuer.kept();
+        let verdict = match verdict {
+            Some(refused) if kept.fetched_ms == seen.fetched_ms => refused, // The keys are those that have said no.
+            _ => {
+                let is_usable = now_ms < kept.fetched_ms + LONGEST_MS; // (4)
+                let keys = kept.keys.filter(|_| is_usable).ok_or(Unverified::NoKeys)?;
+                keys.verify(jws)
             }
         };
-        let keys = KeySet::read(&response.json()).ok().filter(|keys| !keys.is_empty())?;
-        let max_age = response.header("cache-control").and_then(max_age_ms);
-        Some((keys, max_age.unwrap_or(USUAL_MS).clamp(SHORTEST_MS, LONGEST_MS))) // (1)
+        verdict.map_err(|error| match error {
+            JoseError::UnknownKey if kept.has_failed => Unverified::NoKeys, // (7)
+            error => error.into(),
+        })
     }
+}
+
+impl Issuer {
+    async fn fetch(&self, outbound: &dyn Outbound, jwks_uri: &str, now_ms: i64) {
+        let mut kept = Kept { tried_ms: Some(now_ms), ..self.kept() };
+        let found = fetch(outbound, jwks_uri).await;
+        kept.has_failed = found.is_none();
+        if let Some((keys, lifetime_ms)) = found {
+            kept.keys = Some(Arc::new(keys));
+            (kept.fetched_ms, kept.fresh_until_ms) = (now_ms, now_ms + lifetime_ms);
+        }
+        self.keep(kept);
+    }
+}
+
+async fn fetch(outbound: &dyn Outbound, jwks_uri: &str) -> Option<(KeySet, i64)> {
+    let response = match outbound.send(ISSUER, &Request::read(Method::Get, jwks_uri)).await {
+        Ok(response) if response.status == 200 => response,
+        Ok(response) => {
+            tracing::warn!(jwks_uri, status = response.status, "an issuer's keys could not be fetched");
+            return None;
+        }
+        Err(error) => {
+            tracing::warn!(jwks_uri, %error, "an issuer's keys could not be fetched");
+            return None;
+        }
+    };
+    let keys = KeySet::read(&response.json()).ok().filter(|keys| !keys.is_empty())?;
+    let max_age = response.header("cache-control").and_then(max_age_ms);
+    Some((keys, max_age.unwrap_or(USUAL_MS).clamp(SHORTEST_MS, LONGEST_MS))) // (1)
 }
 
 fn max_age_ms(cache_control: &str) -> Option<i64> {

@@ -141,3 +141,29 @@ async fn the_key_file_is_exchanged_and_the_old_key_kept() {
 }
 
 on_each_database!(the_operators_keys_are_exchanged_while_a_server_runs);
+
+/// A rotation and a backup do not meet: neither leaves a secret whose key is nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_file_is_exchanged_by_one_at_a_time() {
+    let mut server = Server::start(Database::Sqlite).await;
+    server.kill();
+    server.database_url = server.database_url.replace("ceven.db", "filed.db");
+    server.restart_with(&[("CEVEN_SECURITY__MASTER_KEY", "")]).await;
+    organization(&server, "acme");
+    let folder = std::fs::File::open(server.folder.path()).unwrap();
+    let copy = server.folder.path().join("copy.db");
+    let verbs = [vec!["keys", "rotate"], vec!["backup", copy.to_str().unwrap()]];
+    let refused = |verb: &Vec<&str>| {
+        let output = server.run(verb);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.code() == Some(1) && said.contains("is at work with it")
+    };
+    folder.lock().unwrap();
+    assert!(verbs.iter().all(refused));
+    folder.unlock().unwrap();
+    folder.lock_shared().unwrap();
+    assert!(refused(&verbs[0]));
+    assert!(server.run(&verbs[1]).status.success(), "backups do not mind each other");
+    folder.unlock().unwrap();
+    assert!(server.run(&verbs[0]).status.success());
+}

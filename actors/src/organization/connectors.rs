@@ -4,13 +4,15 @@
 //! 2. Setting a tool ends its pause: whoever changes the settings has mended them. What waits there is tried from now
 //!    on, however long the pause was.
 //! 3. What was still to be done at a tool that is disconnected is cancelled, and visible as such.
+//! 4. A record is made from the one that was seen: where another admin was first, the later one is told, and a tool that was
+//!    disconnected stays so.
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{
     decide::{Decision, not_found},
-    message::{Answer, OrganizationError},
+    message::{Answer, OrganizationError, ToolChange},
     offboarding,
     state::Snapshot,
 };
@@ -25,12 +27,21 @@ use crate::domain::{
 
 type Decided = Result<Decision, OrganizationError>;
 
-pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>, stamp: Stamp) -> Decided {
+pub(super) fn set(state: &Snapshot, ToolChange { connector, seen }: &ToolChange, stamp: Stamp) -> Decided {
     let name = connector.name.to_lowercase();
     if state.connectors().any(|other| other.id != connector.id && other.name.to_lowercase() == name) {
         return Err(OrganizationError::Conflict(format!("Another tool is called {}.", connector.name))); // (1)
     }
     let old = state.connector(connector.id);
+    match (seen, old) {
+        (None, None) => {}
+        (Some(seen), Some(old)) if is_same(seen, old) => {}
+        (_, None) => return Err(not_found("Connector", connector.id)), // (4)
+        (_, Some(old)) => {
+            let text = format!("{} has been changed meanwhile: look again.", old.name);
+            return Err(OrganizationError::Conflict(text)); // (4)
+        }
+    }
     let new = Connector { paused: None, ..(**connector).clone() }; // (2)
     let action = if old.is_some() { "connector.change" } else { "connector.add" };
     let waiting = state.tasks().filter(|task| task.connector == connector.id);
@@ -40,6 +51,12 @@ pub(super) fn set(state: &Snapshot, connector: &Arc<Connector>, stamp: Stamp) ->
     let drafts = vec![draft(action, &new, old.map(|old| old.view()), new.view())];
     let changes = std::iter::once(Change::Connector(Arc::new(new))).chain(renewed).collect();
     Ok(Decision { drafts, changes, answer: Answer::Connector(connector.id) })
+}
+
+/// Whether nobody has changed it; a pause is the tool's doing.
+fn is_same(one: &Connector, other: &Connector) -> bool {
+    let of_admins = |connector: &Connector| Connector { paused: None, ..connector.clone() };
+    of_admins(one) == of_admins(other)
 }
 
 pub(super) fn remove(state: &Snapshot, id: ConnectorId, stamp: Stamp) -> Decided {

@@ -93,7 +93,7 @@ fn decide_alone(
         Command::ChangeStream { connection, change } => okta::change_stream(state, *connection, change),
         Command::LogOut { subject, used } => logout::log_out(state, subject.as_ref(), *used, stamp),
         Command::TakeEvent { event, used } => logout::take_event(state, event, *used, stamp),
-        Command::SetConnector { connector } => connectors::set(state, connector, stamp),
+        Command::SetConnector { change } => connectors::set(state, change, stamp),
         Command::RemoveConnector { id } => connectors::remove(state, *id, stamp),
         Command::Offboard { id, options } => offboarding::offboard(state, *id, options, caller, stamp),
         Command::BeginScheduled { id } => offboarding::begin_scheduled(state, *id, stamp),

@@ -2,7 +2,8 @@
 //!
 //! 1. A token counts once. The organization's log decides which of several copies was first: two nodes cannot both
 //!    write their claim on the same state.
-//! 2. Every verified token is used up, whatever comes of it, and leaves a line in the audit log.
+//! 2. Every verified token is used up, whatever comes of it, and leaves a line in the audit log; a verification with a
+//!    wrong state is not used up: it is refused each time.
 //! 3. Several users that fit are nobody: none is touched.
 //! 4. Whoever is inactive already is out: no second pass.
 //! 5. The organization says whether the person is deactivated or only signed out.
@@ -115,7 +116,10 @@ fn claimed(
         after,
     };
     decision.drafts.insert(0, draft);
-    decision.changes.push(Change::Used(used));
+    // One that is refused is refused again (RFC 8935 section 2.4).
+    if verdict != Verdict::WrongState {
+        decision.changes.push(Change::Used(used));
+    }
     decision.answer = Answer::Judged(verdict);
     decision
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use super::state::Snapshot;
 use crate::{
     domain::{
-        connector::Connector,
         id::{AdminId, ConnectorId, GroupId, OffboardingId, SessionId, TaskId, TokenId, UserId},
         okta::{OktaConnection, Sealed, StreamChange, UsedToken},
         policy::Policy,
@@ -25,7 +24,7 @@ mod mailbox;
 mod parts;
 
 pub use mailbox::{Asked, Message, Reply};
-pub use parts::{OffboardOptions, Report, SignInRefused, Verdict};
+pub use parts::{OffboardOptions, Report, SignInRefused, ToolChange, Verdict};
 
 /// What can be asked of an organization. Resources come normalised (`protocol::scim::resource`).
 #[derive(Debug, Clone)]
@@ -155,7 +154,7 @@ pub enum Command {
         /// The record; nothing takes it away.
         connection: Option<Arc<OktaConnection>>,
         /// The tenant as a connected tool, when that is set with it.
-        tool: Option<Arc<Connector>>,
+        tool: Option<ToolChange>,
     },
     /// The event stream of the connection to Okta: registered, about to be verified, or taken away.
     ChangeStream {
@@ -180,8 +179,8 @@ pub enum Command {
     },
     /// Connects a tool, or changes one that is connected; a pause ends.
     SetConnector {
-        /// The record.
-        connector: Arc<Connector>,
+        /// How it is to be.
+        change: ToolChange,
     },
     /// Disconnects a tool; what was still to be done there is cancelled.
     RemoveConnector {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{
     connectors,
     decide::Decision,
-    message::{Answer, OrganizationError, SignInRefused},
+    message::{Answer, OrganizationError, SignInRefused, ToolChange},
     sessions,
     state::Snapshot,
     users,
@@ -28,7 +28,6 @@ use crate::{
         audit::Draft,
         caller::Stamp,
         change::Change,
-        connector::Connector,
         id::UserId,
         okta::{EmailPolicy, Identity, Link, OktaConnection, Stream, StreamChange},
         role::Role,
@@ -238,7 +237,7 @@ pub(super) fn change_stream(state: &Snapshot, connection: Digest, change: &Strea
 pub(super) fn set(
     state: &Snapshot,
     connection: Option<&Arc<OktaConnection>>,
-    tool: Option<&Arc<Connector>>,
+    tool: Option<&ToolChange>,
     stamp: Stamp,
 ) -> Decided {
     let mut decision = set_alone(state, connection);

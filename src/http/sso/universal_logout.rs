@@ -27,6 +27,7 @@ use ceven_actors::{
         scim::ScimError,
         secret,
     },
+    revocation::Revocations,
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
@@ -185,18 +186,30 @@ async fn obey(
     if !app.revocations.claim(used).await {
         return Err(Outcome::replayed()); // (6)
     }
+    let mut claim = Claim { revocations: &app.revocations, used, is_obeyed: false };
     let command = Command::LogOut { subject: subject.ok(), used };
     let executed = app.execute(signed.organization, command, caller).await;
+    claim.is_obeyed = matches!(executed, Ok(_) | Err(OrganizationError::Replayed));
     match executed {
         Ok(executed) => Ok(judged(executed.answer, reason)),
         Err(OrganizationError::Replayed) => Err(Outcome::replayed()),
-        Err(error) => {
-            app.revocations.release(used); // (6)
-            Err(match error {
-                OrganizationError::Forbidden => Outcome::refused("the connection to Okta has changed"),
-                OrganizationError::Busy => Outcome::new(StatusCode::TOO_MANY_REQUESTS, "too many requests"),
-                _ => Outcome::away(),
-            })
+        Err(OrganizationError::Forbidden) => Err(Outcome::refused("the connection to Okta has changed")),
+        Err(OrganizationError::Busy) => Err(Outcome::new(StatusCode::TOO_MANY_REQUESTS, "too many requests")),
+        Err(_) => Err(Outcome::away()),
+    }
+}
+
+/// A token that is being obeyed. Whoever hangs up ends this with it: then the log judges the next copy (6).
+struct Claim<'a> {
+    revocations: &'a Revocations,
+    used: UsedToken,
+    is_obeyed: bool,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if !self.is_obeyed {
+            self.revocations.release(self.used);
         }
     }
 }

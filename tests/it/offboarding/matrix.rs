@@ -7,7 +7,7 @@ use ceven_actors::{
         offboarding::{Offboarding, Status, Task, TaskState},
         step::{Failure, Outcome},
     },
-    organization::message::Command,
+    organization::message::{Command, ToolChange},
 };
 
 use serde_json::json;
@@ -181,7 +181,9 @@ async fn refused_credentials_wait_for_a_person(node: &ceven::app::App, world: &W
         let settings = connector.settings.clone();
         let mended =
             ceven::connectors::record(node, world.organization, Some(connector), named, settings).unwrap();
-        let command = Command::SetConnector { connector: std::sync::Arc::new(mended) };
+        let command = Command::SetConnector {
+            change: ToolChange { connector: mended.into(), seen: Some(connector.clone()) },
+        };
         node.fresh(world.organization).await.unwrap();
         node.execute(world.organization, command, node.operator()).await.unwrap();
     }

@@ -20,7 +20,7 @@ use ceven_actors::{
         offboarding::{Offboarding, Task, TaskState},
         token::TokenKind,
     },
-    organization::message::{Command, OffboardOptions},
+    organization::message::{Command, OffboardOptions, ToolChange},
     ports::Profile,
 };
 use serde_json::{Map, Value, json};
@@ -122,7 +122,7 @@ impl World {
             let mut settings = settings.as_object().unwrap().clone();
             change(kind, &mut settings);
             let connector = connectors::record(node, organization, None, (kind, name), settings).unwrap();
-            let command = Command::SetConnector { connector: Arc::new(connector) };
+            let command = Command::SetConnector { change: ToolChange::added(connector) };
             node.execute(organization, command, node.operator()).await.unwrap();
         }
         let body = json!({ "userName": DANA, "emails": [{ "value": DANA, "primary": true }] });

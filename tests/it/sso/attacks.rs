@@ -95,7 +95,7 @@ async fn a_known_key_never_waits_for_an_invented_one() {
         }
         assert_eq!(node.send(&sign("k1", &format!("good {round}")), &body).await, 204);
         was_first = !waiting.is_finished();
-        assert_eq!(waiting.await.unwrap(), 401);
+        assert_eq!(waiting.await.unwrap(), 503, "it may be a new key");
         if was_first {
             break;
         }
@@ -183,6 +183,11 @@ async fn a_database_in_trouble_gives_the_token_back(mut server: Server) {
     let token = processes::token(&server, &tenant, "once");
     let held = hold_up(&server).await;
     let body = email("ada@acme.example");
+    // Who hangs up first has used nothing up either.
+    let url = format!("http://127.0.0.1:{}/api/v1/sso/okta/universal-logout", server.port);
+    let hanging = scim.http.post(url).bearer_auth(&token).header("content-type", "application/json");
+    let hanging = hanging.timeout(std::time::Duration::from_millis(300)).body(body.to_string());
+    assert!(hanging.send().await.is_err_and(|error| error.is_timeout()));
     assert_eq!(processes::send(&server, &token, &body).await, Some(503));
     held.rollback().await.unwrap();
     // What had the database's answer unknown restarts from what is stored.
@@ -228,8 +233,10 @@ async fn an_event_reaches_every_organization_of_its_tenant() {
     // A state that nobody has asked for is refused, by all of them.
     let verification = "https://schemas.openid.net/secevent/ssf/event-type/verification";
     let stream = json!({ "format": "opaque", "id": "esc1" });
-    let (status, said) = push("v1", stream.clone(), verification, json!({ "state": "x" })).await;
-    assert!(status == 400 && said.contains("invalid_state"), "{said}");
+    for _ in 0..2 {
+        let (status, said) = push("v1", stream.clone(), verification, json!({ "state": "x" })).await;
+        assert!(status == 400 && said.contains("invalid_state"), "{said}");
+    }
     assert_eq!(push("v2", stream, verification, json!({})).await.0, 202, "an unsolicited one has none");
 }
 

@@ -147,14 +147,14 @@ async fn two_nodes_on_one_database_obey_a_token_once() {
 async fn what_the_guard_holds_goes_on_at_oktas_word() {
     use ceven_actors::{
         domain::policy::{Guard, Policy},
-        organization::message::Command,
+        organization::message::{Command, ToolChange},
     };
     let (node, tenant, acme) = connected().await;
     let run = async |command| node.app.execute(acme, command, node.app.operator()).await.unwrap().snapshot;
     let hook = json!({ "url": "http://127.0.0.1:9/hook", "secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" });
     let hook = hook.as_object().unwrap().clone();
     let connector = ceven::connectors::record(&node.app, acme, None, ("webhook", "hook"), hook).unwrap();
-    run(Command::SetConnector { connector: connector.into() }).await;
+    run(Command::SetConnector { change: ToolChange::added(connector) }).await;
     run(Command::SetPolicy { policy: Policy { guard: Guard::new(1, 3_600) } }).await;
     let mut eva = String::new();
     for name in ["ada@acme.example", "eva@acme.example"] {
@@ -242,6 +242,16 @@ async fn keys_rotate_and_a_tenant_in_trouble_blocks_nobody() {
         assert_eq!(node.send(&sign(&new, "k2", &format!("t{number}")), &body).await, 204, "{number}");
         assert!(begun.elapsed().as_secs() < 5);
     }
+    // A key that is not known may be a new one: nobody can say no now. Who hangs up makes nobody ask oftener.
+    node.clock.advance_secs(31);
+    let before = tenant.fetches();
+    let unknown = sign(&new, "k3", "new");
+    for _ in 0..3 {
+        let hanging = node.send(&unknown, &body);
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(100), hanging).await;
+    }
+    assert_eq!(node.send(&unknown, &body).await, 503);
+    assert_eq!(tenant.fetches(), before + 1);
     node.clock.advance_secs(24 * 3_600);
     assert_eq!(node.send(&sign(&new, "k2", "late"), &body).await, 503, "too old to count");
     tenant.answer(Keys::Normal);

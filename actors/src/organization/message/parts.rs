@@ -1,5 +1,8 @@
 //! What sentences are made of.
+use std::sync::Arc;
+
 use crate::domain::{
+    connector::Connector,
     id::TaskId,
     offboarding::Try,
     step::{Match, Step},
@@ -14,6 +17,22 @@ pub struct OffboardOptions {
     pub ticket: Option<Box<str>>,
     /// When to begin, in milliseconds since 1970; at once when absent or past.
     pub run_at_ms: Option<i64>,
+}
+
+/// A connected tool as it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolChange {
+    /// The record.
+    pub connector: Arc<Connector>,
+    /// The record that it was made from; nothing for a new tool.
+    pub seen: Option<Arc<Connector>>,
+}
+
+impl ToolChange {
+    /// A new tool.
+    pub fn added(connector: impl Into<Arc<Connector>>) -> Self {
+        Self { connector: connector.into(), seen: None }
+    }
 }
 
 /// What has become of a tool's part, as far as a try has come.

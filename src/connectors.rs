@@ -141,7 +141,13 @@ pub fn record(
     let secrets = match old {
         None => typed,
         Some(old) => {
-            let mut kept = app.toolbox.open(organization, old).unwrap_or_default();
+            let opened = app.toolbox.open(organization, old);
+            let is_lost = |name: &&String| !typed.contains_key(*name) && !dropped.contains_key(*name);
+            if let (None, Some(name)) = (&opened, old.secrets.iter().find(is_lost)) {
+                let reason = "cannot be decrypted with the keys of this server: give it again";
+                return Err(ConfigError::new(name, reason));
+            }
+            let mut kept = opened.unwrap_or_default();
             let home = kind.tool(&together(&old.settings, &kept)).map(|tool| tool.origins());
             kept.retain(|name, _| !dropped.contains_key(name)); // (4)
             after(kind, &settings, (kept, typed), home.ok())?

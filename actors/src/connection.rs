@@ -216,6 +216,11 @@ impl Connection {
             return self.look_again(me, next_ms.map(|at_ms| at_ms - now_ms));
         }
         let renewal_ms = self.ports.lease.as_millis() as i64 / 3;
+        let tool = self.tool(&record);
+        if tool.is_none() && self.running.is_empty() {
+            self.release().await; // Another node may have the key of its secrets.
+            return self.look_again(me, Some(renewal_ms));
+        }
         let Some(seq) = self.hold(now_ms, renewal_ms).await else {
             self.stop_running(); // (1)
             return self.look_again(me, Some(renewal_ms));
@@ -227,9 +232,9 @@ impl Connection {
         let limits = self.ports.limits.get(&*record.kind).copied().unwrap_or_default();
         for task in tasks {
             if self.has_place(task.urgent, limits)
-                && let Some(tool) = self.tool(&record)
+                && let Some(tool) = &tool
             {
-                self.begin(me, limits, tool, task);
+                self.begin(me, limits, tool.clone(), task);
             }
         }
         self.look_again(me, Some(next_ms.map_or(renewal_ms, |at_ms| renewal_ms.min(at_ms - now_ms))));

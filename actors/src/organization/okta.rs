@@ -70,7 +70,7 @@ pub(super) fn sign_in(
         Found::Linked(user) => (user, true),
         Found::Linkable(user) => (user, false),
         Found::New => {
-            decision = users::create(state, &attributes(state, who), stamp)?; // (6)
+            decision = users::create(state, &attributes(state, who), stamp)?;
             let Answer::User { id, .. } = decision.answer else { return Err(OrganizationError::Forbidden) };
             (id, false)
         }
@@ -135,17 +135,15 @@ fn find(state: &Snapshot, who: &oidc::Identity, identity: &Identity) -> Result<F
     if let Some(user) = by_id.or_else(|| state.former_user_by_external_id(&who.subject)) {
         return live(user).map(Found::Linkable); // (2) (5)
     }
-    if who.preferred_username.as_deref().is_some_and(|login| has_left(state, login)) {
-        return Err(SignInRefused::Deactivated); // (5)
-    }
-    let Some(email) = &who.email else { return Ok(Found::New) };
+    let names = [&who.email, &who.preferred_username];
+    let email = who.email.as_deref().unwrap_or_default();
     let (active, out): (Vec<_>, Vec<_>) =
         state.users_by_email(email).into_iter().partition(|user| user.active);
     match active.as_slice() {
-        [] if !out.is_empty() || state.former_user_by_name(email).is_some() => {
+        [] if !out.is_empty() || names.into_iter().flatten().any(|name| has_left(state, name)) => {
             Err(SignInRefused::Deactivated) // (5)
         }
-        [] => Ok(Found::New),
+        [] => Ok(Found::New), // (6)
         [user] => {
             let old = state.identity_of(user.id);
             let is_own = owns(state, email) && old.is_none_or(|old| *old.issuer != *who.issuer);

@@ -204,7 +204,8 @@ fn people() -> Schemas {
 }
 
 fn role_change() -> Value {
-    let seen = about(reference("RoleName"), "Refuses the change when the person has another role by now.");
+    let seen =
+        about(or_null(reference("RoleName")), "Refuses the change when the person has another role by now.");
     object([("role", reference("RoleName")), ("seen?", seen)])
 }
 

@@ -182,8 +182,7 @@ pub fn key_in_file(clock: &dyn Clock, path: &Path) -> io::Result<String> {
 /// # Errors
 /// When it is taken, or the folder cannot be opened.
 pub fn hold_still(path: &Path, is_sole: bool) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = File::open(folder)?;
+    let folder = open_folder(path)?;
     match if is_sole { folder.try_lock() } else { folder.try_lock_shared() } {
         Ok(()) => Ok(folder),
         Err(TryLockError::WouldBlock) => {
@@ -253,8 +252,12 @@ fn exchange(path: &Path, text: &str) -> io::Result<()> {
     }
     write_new(&new, text)?;
     std::fs::rename(&new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    open_folder(path)?.sync_all()
+}
+
+fn open_folder(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))
 }
 
 #[cfg(test)]

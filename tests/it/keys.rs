@@ -98,14 +98,19 @@ fn export(server: &Server) -> String {
     file.to_str().unwrap().to_owned()
 }
 
+/// A server on a database of its own, whose key is in a file.
+async fn with_a_key_file() -> Server {
+    let mut server = Server::start(Database::Sqlite).await;
+    server.kill();
+    server.database_url = server.database_url.replace("ceven.db", "filed.db");
+    server.restart_with(&[("CEVEN_SECURITY__MASTER_KEY", "")]).await;
+    server
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_file_is_exchanged_and_the_old_key_kept() {
     use std::os::unix::fs::PermissionsExt as _;
-    let mut server = Server::start(Database::Sqlite).await;
-    server.kill();
-    // A database of its own, whose key is in a file.
-    server.database_url = server.database_url.replace("ceven.db", "filed.db");
-    server.restart_with(&[("CEVEN_SECURITY__MASTER_KEY", "")]).await;
+    let mut server = with_a_key_file().await;
     let file = server.folder.path().join("filed.db.key");
     let old = std::fs::read_to_string(&file).unwrap();
     let receiver = Receiver::start().await;
@@ -145,10 +150,7 @@ on_each_database!(the_operators_keys_are_exchanged_while_a_server_runs);
 /// A rotation and a backup do not meet: neither leaves a secret whose key is nowhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_file_is_exchanged_by_one_at_a_time() {
-    let mut server = Server::start(Database::Sqlite).await;
-    server.kill();
-    server.database_url = server.database_url.replace("ceven.db", "filed.db");
-    server.restart_with(&[("CEVEN_SECURITY__MASTER_KEY", "")]).await;
+    let server = with_a_key_file().await;
     organization(&server, "acme");
     let folder = std::fs::File::open(server.folder.path()).unwrap();
     let copy = server.folder.path().join("copy.db");

@@ -1,8 +1,8 @@
 //! Commands on connected tools.
 //!
 //! 1. No two connected tools have the same name.
-//! 2. Setting a tool ends its pause: whoever changes the settings has mended them. What waits there is tried from now
-//!    on, however long the pause was.
+//! 2. Setting a tool ends its pause: whoever changes the settings has mended them. For what waits there the day of
+//!    tries begins anew, however long the pause was.
 //! 3. What was still to be done at a tool that is disconnected is cancelled, and visible as such.
 //! 4. A record is made from the one that was seen: where another admin was first, the later one is told, and a tool that was
 //!    disconnected stays so.
